@@ -1,0 +1,136 @@
+//! The command line: the verbs, the names by which the program is called, and the help for people.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Backs up a research-cloud VM to its owner's object storage.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cloud-backup",
+    version,
+    disable_help_subcommand = true,
+    after_help = "In a compose project: docker compose run --rm cloud-backup <COMMAND>\n\
+                  Exit codes are listed in docs/exit-codes.md; the settings in .env.example."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The commands of the image.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve the repository over restic's REST protocol until stopped
+    StartServer,
+    /// Back up, initialising the repository on the first run, and report the result
+    #[command(
+        after_help = "Everything after the command goes to `restic backup`, for example:\n  backup --tag example /backup/dir1"
+    )]
+    Backup {
+        /// Options and paths of `restic backup`
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            required = true,
+            value_name = "ARGUMENTS"
+        )]
+        args: Vec<OsString>,
+    },
+    /// Remove old snapshots by a retention policy, and report the result
+    #[command(
+        after_help = "Everything after the command goes to `restic forget`, for example:\n  forget --keep-within 1m --prune"
+    )]
+    Forget {
+        /// Options of `restic forget`
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            required = true,
+            value_name = "ARGUMENTS"
+        )]
+        args: Vec<OsString>,
+    },
+    /// Run any restic command, with repository and password in place
+    #[command(disable_help_flag = true)]
+    Restic {
+        /// Arguments of `restic`
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        args: Vec<OsString>,
+    },
+    /// Tell whether the server works (the image's HEALTHCHECK)
+    Healthcheck,
+}
+
+impl Cli {
+    /// Reads a command line; a link's name stands for the verb of that name.
+    pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
+        let called = args
+            .first()
+            .map(Path::new)
+            .and_then(Path::file_name)
+            .unwrap_or_default();
+        let command = Self::command();
+        if command
+            .get_subcommands()
+            .any(|verb| called == verb.get_name())
+        {
+            let rest = args.iter().skip(1).cloned();
+            return Self::try_parse_from(
+                [OsString::from("cloud-backup"), called.to_owned()]
+                    .into_iter()
+                    .chain(rest),
+            );
+        }
+        Self::try_parse_from(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &[&str]) -> Cli {
+        Cli::read(&line.iter().map(OsString::from).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_link_and_a_first_argument_are_the_same_command() {
+        for line in [
+            &["/usr/local/bin/backup", "--tag", "example", "/data"][..],
+            &["cloud-backup", "backup", "--tag", "example", "/data"],
+        ] {
+            let Verb::Backup { args } = read(line).verb else {
+                panic!("{line:?} is a backup")
+            };
+            assert_eq!(args, ["--tag", "example", "/data"]);
+        }
+    }
+
+    #[test]
+    fn restic_gets_every_argument_untouched() {
+        for line in [
+            &["restic", "--help"][..],
+            &["restic", "-h"],
+            &["restic", "--version"],
+            &["restic", "ls", "latest", "--", "-x"],
+            &["restic", "backup"],
+        ] {
+            let Verb::Restic { args } = read(line).verb else {
+                panic!("{line:?} is restic")
+            };
+            assert_eq!(args, line[1..]);
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,319 @@
+//! Everything that can go wrong, as sentences for a person: what happened, what to do, which exit code.
+//!
+//! Own codes follow `sysexits.h`; restic's codes pass through unchanged. `docs/exit-codes.md` is the table.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::settings::Problem;
+
+/// Shorthand for a result of this program.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command ended without success.
+///
+/// `Display` gives a fragment that fits after "Backup of /data failed: "; [`Error::remedy`] the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The environment does not make a configuration; all problems at once.
+    #[error("the configuration has {}", Problems(.0))]
+    Settings(Vec<Problem>),
+    /// The remote names a section that `rclone.conf` does not have.
+    #[error("not configured yet: {} has no section [{section}]", file.display())]
+    NotConfigured {
+        /// The section, which is the part of the remote before the colon.
+        section: String,
+        /// The configuration file that was read.
+        file: PathBuf,
+    },
+    /// A file or folder of the volume cannot be used.
+    #[error("cannot use {}: {source}", path.display())]
+    Volume {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A second server on one volume.
+    #[error("another server uses this volume: {holder}")]
+    AnotherServer {
+        /// Which container holds the volume, and since when.
+        holder: String,
+    },
+    /// The same job runs already.
+    #[error("the same job is still running: {holder}")]
+    AlreadyRunning {
+        /// Which container runs it, and since when.
+        holder: String,
+    },
+    /// A program is not in `PATH`.
+    #[error("the program {program} is not in PATH")]
+    ProgramMissing {
+        /// Its name.
+        program: String,
+    },
+    /// A program is there and could not be started.
+    #[error("cannot start {program}: {source}")]
+    CannotStart {
+        /// Its name.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// rclone ended, or did not come up, where it had to serve.
+    #[error("rclone does not serve the repository: {last_words}")]
+    ServerFailed {
+        /// The last lines that rclone printed.
+        last_words: String,
+    },
+    /// No answer from the server.
+    #[error("the server gave no answer within {}", humantime::format_duration(*.after))]
+    NoAnswer {
+        /// How long it was waited.
+        after: Duration,
+    },
+    /// The server answers, the storage behind it does not work.
+    #[error("the storage does not work: the server answered {status} for {what}")]
+    StorageFailing {
+        /// The HTTP status.
+        status: u16,
+        /// The resource that was asked for.
+        what: &'static str,
+    },
+    /// The storage refuses the credentials.
+    #[error("the storage refuses access: the server answered 403 for {what}")]
+    StorageForbidden {
+        /// The resource that was asked for.
+        what: &'static str,
+    },
+    /// The server wants other credentials than ours.
+    #[error("the server refuses RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD")]
+    Unauthorised,
+    /// There may be a repository: nothing may be initialised.
+    #[error("no repository is seen, but that there is none is not proven: {because}")]
+    AbsenceNotProven {
+        /// What came instead of two empty listings.
+        because: Box<Error>,
+    },
+    /// Parts of a repository are there, its config is not.
+    #[error(
+        "the repository's config is missing in {remote}, but {files} key or snapshot files are there"
+    )]
+    ConfigMissing {
+        /// The remote path.
+        remote: String,
+        /// How many key and snapshot files the listings show.
+        files: usize,
+    },
+    /// The storage holds no repository though this volume has backed up to one.
+    #[error("repository {id} is gone from {remote}: nothing is left there")]
+    RepositoryGone {
+        /// The first characters of the pinned repository id.
+        id: String,
+        /// The remote path.
+        remote: String,
+    },
+    /// There is no repository, for a command that does not make one.
+    #[error("there is no repository at {remote}")]
+    NoRepository {
+        /// The remote path.
+        remote: String,
+    },
+    /// Some files are not in the snapshot.
+    #[error("{}", incomplete(*.count))]
+    Incomplete {
+        /// The first unreadable or missing files, one sentence each.
+        files: Vec<String>,
+        /// How many there were.
+        count: usize,
+    },
+    /// The sources hold no file at all.
+    #[error("no file was found there")]
+    NothingFound,
+    /// restic could not delete all it should.
+    #[error("some snapshots could not be removed")]
+    NotRemoved,
+    /// The repository has keys, and none opens with our password.
+    #[error("RESTIC_PASSWORD is not the password of this repository")]
+    WrongPassword,
+    /// The repository's key files cannot be listed: no password would open it.
+    #[error("the repository's keys are missing or cannot be read in the storage")]
+    NoKeys,
+    /// Somebody else works on the repository.
+    #[error("the repository is locked by {holder}")]
+    Locked {
+        /// Who, as restic names it.
+        holder: String,
+    },
+    /// The run was ended by a stop of the container or by the user.
+    #[error("it was interrupted by {signal}")]
+    Interrupted {
+        /// The signal we got.
+        signal: Signal,
+    },
+    /// The program was killed by a signal that we did not send.
+    #[error("{program} was killed by {signal}{}", if *.signal == Signal::SIGKILL { " (out of memory?)" } else { "" })]
+    Killed {
+        /// Its name.
+        program: String,
+        /// The signal.
+        signal: Signal,
+    },
+    /// restic failed in another way.
+    #[error("{message}")]
+    Restic {
+        /// restic's exit code.
+        code: u8,
+        /// restic's own words.
+        message: String,
+    },
+    /// The server is not healthy.
+    #[error("{0}")]
+    Unhealthy(String),
+    /// Something that the operating system should always give.
+    #[error("{what}: {source}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code: restic's own where restic ran, else one of `sysexits.h`.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unhealthy(_) => 1,
+            Self::Incomplete { .. } | Self::NothingFound | Self::NotRemoved => 3,
+            Self::RepositoryGone { .. }
+            | Self::NoRepository { .. }
+            | Self::ConfigMissing { .. } => 10,
+            Self::Locked { .. } => 11,
+            Self::WrongPassword | Self::NoKeys => 12,
+            Self::ServerFailed { .. }
+            | Self::NoAnswer { .. }
+            | Self::StorageFailing { .. }
+            | Self::AbsenceNotProven { .. } => 69,
+            Self::System { .. } => 71,
+            Self::Volume { .. } => 73,
+            Self::AnotherServer { .. } | Self::AlreadyRunning { .. } => 75,
+            Self::StorageForbidden { .. } | Self::Unauthorised => 77,
+            Self::Settings(_) | Self::NotConfigured { .. } => 78,
+            Self::CannotStart { .. } => 126,
+            Self::ProgramMissing { .. } => 127,
+            Self::Interrupted { .. } => 130,
+            Self::Killed { signal, .. } => crate::supervise::signal_exit_code(*signal),
+            Self::Restic { code, .. } => *code,
+        }
+    }
+
+    /// What to do next, as one sentence; `None` where the error itself says it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Settings(_) => {
+                "Correct the .env file (or the environment of the job), then try again."
+            }
+            Self::NotConfigured { .. } => {
+                "Set BACKUP_REMOTE to a directory in the volume, or write the section into that file."
+            }
+            Self::Volume { .. } => {
+                "The volume at /home/user must be writable by uid 1000 and have space left: see docs/architecture.md."
+            }
+            Self::AnotherServer { .. } => {
+                "Stop that container first, or give this one a volume of its own."
+            }
+            Self::AlreadyRunning { .. } => {
+                "Nothing to do if that run ends well; else look at why it takes so long."
+            }
+            Self::ProgramMissing { .. } | Self::CannotStart { .. } => {
+                "Use the image as it is built by the Dockerfile, or install the program."
+            }
+            Self::ServerFailed { .. } => {
+                "Check BACKUP_REMOTE and the storage; the log of the server has more."
+            }
+            Self::NoAnswer { .. } => {
+                "See whether the server is healthy: docker compose ps, docker compose logs cloud-backup."
+            }
+            Self::StorageFailing { .. } => {
+                "Nothing was changed. See docker compose logs cloud-backup for what the storage said; it is tried again \
+                 at the next run."
+            }
+            Self::StorageForbidden { .. } => {
+                "Nothing was changed. Check that the account may read and write the backup path."
+            }
+            Self::Unauthorised => {
+                "The running server has other values than this job: docker compose up -d --force-recreate."
+            }
+            Self::AbsenceNotProven { because } => return because.remedy(),
+            Self::ConfigMissing { .. } => {
+                "Nothing was initialised: the data may still be there. Look for the file config in the storage; restore \
+                 it from a copy, or ask for help before anything is deleted."
+            }
+            Self::RepositoryGone { .. } => {
+                "Nothing was initialised. Check BACKUP_REMOTE and the storage; to begin a new repository there on \
+                 purpose: docker compose run --rm cloud-backup restic init"
+            }
+            Self::NoRepository { .. } => {
+                "Make one by the first backup, or by: docker compose run --rm cloud-backup restic init"
+            }
+            Self::Incomplete { .. } => {
+                "The snapshot holds all other files. Make the files below readable for uid 1000, or exclude them with \
+                 --exclude."
+            }
+            Self::NothingFound => {
+                "Check the host directory in the volumes of compose.yaml: Docker makes an empty one for a path that \
+                 does not exist. Where it is empty for now, put a file in it."
+            }
+            Self::NotRemoved => "See the output below; the next run tries again.",
+            Self::WrongPassword => {
+                "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read."
+            }
+            Self::NoKeys => {
+                "Check the permissions of the storage; do not initialise it again: the data may still be there."
+            }
+            Self::Locked { .. } => {
+                "Wait for the other run to end. Where that machine is gone for good: docker compose run --rm \
+                 cloud-backup restic unlock"
+            }
+            Self::Interrupted { .. } => {
+                "What was uploaded is kept: the next run goes on from there."
+            }
+            Self::Killed { .. } => {
+                "See the memory of the machine (dmesg, docker stats); the next run tries again."
+            }
+            Self::Restic { .. } => "restic's own words are below.",
+            Self::Unhealthy(_) | Self::System { .. } => return None,
+        })
+    }
+}
+
+/// The list of problems, one a line, so that one look is enough to mend them all.
+struct Problems<'a>(&'a [Problem]);
+
+impl fmt::Display for Problems<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [one] => write!(f, "a problem: {one}"),
+            all => {
+                write!(f, "{} problems:", all.len())?;
+                all.iter()
+                    .try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+fn incomplete(count: usize) -> String {
+    match count {
+        0 => "some files could not be read".to_owned(),
+        1 => "1 file could not be read".to_owned(),
+        n => format!("{n} files could not be read"),
+    }
+}

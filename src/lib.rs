@@ -1,0 +1,69 @@
+//! The backup of a research-cloud VM, as a library: `main` only prints and exits.
+//!
+//! The data goes one way: environment -> settings -> command -> storage -> repository -> outcome -> report and exit
+//! code. `docs/architecture.md` tells it whole.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+pub mod cli;
+pub mod command;
+pub mod endpoint;
+pub mod error;
+pub mod grace;
+pub mod init;
+pub mod log;
+pub mod report;
+pub mod repository;
+pub mod settings;
+pub mod storage;
+pub mod supervise;
+pub mod volume;
+
+use error::{Error, Result};
+
+/// `EX_USAGE` of `sysexits.h`: clap's own 2 is a code of restic.
+const USAGE: u8 = 64;
+
+/// Runs a command line and gives its exit code; an error is told on standard error.
+#[must_use]
+pub fn run(args: Vec<OsString>) -> ExitCode {
+    if args.get(1).is_some_and(|arg| arg == supervise::BOUND) {
+        eprintln!(
+            "cloud-backup: cannot start {:?}: {}",
+            args.get(3),
+            supervise::become_bound(&args[2..])
+        );
+        return ExitCode::from(126);
+    }
+    let cli = match cli::Cli::read(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output and is no error.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let end = if init::is_needed() {
+        supervised(&args)
+    } else {
+        command::run(cli)
+    };
+    ExitCode::from(end.unwrap_or_else(|error| {
+        tell(&error);
+        error.exit_code()
+    }))
+}
+
+fn supervised(args: &[OsString]) -> Result<u8> {
+    let grace = settings::stop_grace(std::env::var("STOP_GRACE").ok().as_deref());
+    init::run(args, grace::Grace::new(grace))
+}
+
+/// One line for what happened, one for what to do.
+fn tell(error: &Error) {
+    eprintln!("cloud-backup: {error}");
+    if let Some(remedy) = error.remedy() {
+        eprintln!("  -> {remedy}");
+    }
+}

@@ -1,0 +1,36 @@
+//! The server's log on standard error: text for people, JSON for collectors (`LOG_FORMAT`, `LOG_LEVEL`).
+
+use tracing_subscriber::filter::LevelFilter;
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One readable line.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Logging {
+    /// `LOG_FORMAT`
+    pub format: Format,
+    /// `LOG_LEVEL`
+    pub level: LevelFilter,
+}
+
+/// Begins to log; a second call changes nothing.
+pub fn start(logging: Logging) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(logging.level)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    // Fails only where a subscriber is set already.
+    let _ = match logging.format {
+        Format::Text => tracing::subscriber::set_global_default(builder.with_ansi(false).finish()),
+        Format::Json => {
+            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+        }
+    };
+}
