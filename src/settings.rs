@@ -1,0 +1,449 @@
+//! The environment, read once, as typed settings.
+//!
+//! The variables are those of the user guide and `.env.example`. Every secret is also read from the file that
+//! `NAME_FILE` names; an empty value is an unset one; all problems are told together; none shows a secret.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::error::{Error, Result};
+use crate::log::{Format, Logging};
+use crate::report::CheckUrl;
+
+mod environment;
+mod remote;
+
+pub use environment::Environment;
+pub use remote::Remote;
+
+/// The port of the guide.
+const DEFAULT_PORT: u16 = 8080;
+/// What `docker stop` allows before it kills, unless it is told another time.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// Below this the phases of a stop have no time left to happen one after the other.
+const MIN_GRACE: Duration = Duration::from_secs(5);
+
+/// One thing wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    variable: String,
+    message: String,
+}
+
+impl Problem {
+    fn new(variable: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            variable: variable.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.message)
+    }
+}
+
+/// Everything the program takes from its environment.
+#[derive(Debug)]
+pub struct Settings {
+    /// The home folder, which the volume holds.
+    pub home: PathBuf,
+    /// Where the repository is stored.
+    pub remote: Remote,
+    /// The key of the repository.
+    pub restic_password: SecretString,
+    /// How the REST server is reached.
+    pub rest: Rest,
+    /// Where each job reports.
+    pub checks: Checks,
+    /// How long a stop may take, as `docker stop` counts it.
+    pub stop_grace: Duration,
+    /// What the server logs, and how.
+    pub logging: Logging,
+    /// What children get, and what must not be shown.
+    pub environment: Environment,
+    /// Settings that are wrong and not worth failing a backup for.
+    pub warnings: Vec<Problem>,
+}
+
+/// The REST server's port and who may use it.
+#[derive(Debug)]
+pub struct Rest {
+    /// The port inside the container.
+    pub port: u16,
+    /// Whom the server lets in.
+    pub access: Access,
+}
+
+/// Whom the REST server lets in.
+#[derive(Debug)]
+pub enum Access {
+    /// Nobody outside the container: the port is bound to loopback.
+    Local,
+    /// Everybody who can reach the port, on the user's word.
+    Anonymous,
+    /// Who knows these.
+    Login {
+        /// `RESTIC_REST_USERNAME`
+        username: String,
+        /// `RESTIC_REST_PASSWORD`
+        password: SecretString,
+    },
+}
+
+/// The Healthchecks URL of each job, where there is one.
+#[derive(Debug, Clone, Default)]
+pub struct Checks {
+    /// `BACKUP_CHECK_URL`
+    pub backup: Option<CheckUrl>,
+    /// `FORGET_CHECK_URL`
+    pub forget: Option<CheckUrl>,
+    /// `OIDC_TOKEN_CHECK_URL`
+    pub token: Option<CheckUrl>,
+}
+
+/// The variables as they stand in the environment, before any is understood.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    home: Option<String>,
+    aai_user: Option<String>,
+    oidc_password: Option<String>,
+    backup_bucket: Option<String>,
+    backup_bucket_path: Option<String>,
+    backup_remote: Option<String>,
+    restic_password: Option<String>,
+    restic_rest_username: Option<String>,
+    restic_rest_password: Option<String>,
+    restic_rest_port: Option<String>,
+    restic_rest_anonymous: Option<String>,
+    stop_grace: Option<String>,
+    log_format: Option<String>,
+    log_level: Option<String>,
+}
+
+/// Variables whose value may also stand in the file that `NAME_FILE` names.
+///
+/// A ping URL is a capability: who has it can silence an alert.
+const SECRETS: [&str; 6] = [
+    "OIDC_PASSWORD",
+    "RESTIC_PASSWORD",
+    "RESTIC_REST_PASSWORD",
+    "BACKUP_CHECK_URL",
+    "FORGET_CHECK_URL",
+    "OIDC_TOKEN_CHECK_URL",
+];
+
+impl Settings {
+    /// Reads the settings from variables, such as `std::env::vars_os()` gives them.
+    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self> {
+        let mut problems = Vec::new();
+        let mut vars = utf8_pairs(vars, &mut problems);
+        read_secret_files(&mut vars, &mut problems);
+        vars.retain(|_, value| !value.trim().is_empty());
+
+        let raw: Raw = match envy::from_iter(vars.clone()) {
+            Ok(raw) => raw,
+            // Every field is an optional text, so this is unreachable; envy's own message could show a value.
+            Err(_) => {
+                problems.push(Problem::new("the environment", "cannot be read"));
+                return Err(Error::Settings(problems));
+            }
+        };
+
+        let mut warnings = Vec::new();
+        let remote = remote::parse(
+            raw.backup_remote.as_deref(),
+            &remote::Account {
+                user: raw.aai_user.as_deref(),
+                password: raw.oidc_password.is_some(),
+                bucket: raw.backup_bucket.as_deref(),
+                bucket_path: raw.backup_bucket_path.as_deref(),
+            },
+            &mut problems,
+        );
+        if raw.restic_password.is_none() {
+            problems.push(Problem::new(
+                "RESTIC_PASSWORD",
+                "is missing: choose the password that encrypts the repository",
+            ));
+        }
+        let rest = parse_rest(&raw, &mut problems);
+        let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
+        let logging = parse_logging(&raw, &mut problems);
+        let checks = Checks::parse(&vars, &mut warnings);
+
+        match (remote, raw.restic_password, rest) {
+            (Some(remote), Some(password), Some(rest)) if problems.is_empty() => Ok(Self {
+                home: raw
+                    .home
+                    .map_or_else(|| PathBuf::from("/home/user"), PathBuf::from),
+                remote,
+                restic_password: password.into(),
+                rest,
+                checks,
+                stop_grace,
+                logging,
+                environment: Environment::new(vars),
+                warnings,
+            }),
+            _ => Err(Error::Settings(problems)),
+        }
+    }
+}
+
+/// How long a stop may take: `STOP_GRACE` of the environment, else what `docker stop` allows by default.
+///
+/// For PID 1, which must stop its children also where the other settings are wrong.
+#[must_use]
+pub fn stop_grace(value: Option<&str>) -> Duration {
+    parse_grace(value, &mut Vec::new())
+}
+
+fn utf8_pairs(
+    vars: impl IntoIterator<Item = (OsString, OsString)>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let mut pairs = BTreeMap::new();
+    for (name, value) in vars {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => drop(pairs.insert(name, value)),
+            Err(_) if is_ours(&name) => {
+                problems.push(Problem::new(name, "is not UTF-8 text: type it again"))
+            }
+            Err(_) => (),
+        }
+    }
+    pairs
+}
+
+fn is_ours(name: &str) -> bool {
+    ["RESTIC_", "BACKUP_", "OIDC_", "FORGET_", "AAI_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+/// Puts the content of each `NAME_FILE` in the place of `NAME`; one newline at the end does not count.
+fn read_secret_files(vars: &mut BTreeMap<String, String>, problems: &mut Vec<Problem>) {
+    for name in SECRETS {
+        let file_variable = format!("{name}_FILE");
+        let Some(path) = vars
+            .get(&file_variable)
+            .filter(|path| !path.trim().is_empty())
+            .cloned()
+        else {
+            continue;
+        };
+        if vars.get(name).is_some_and(|value| !value.trim().is_empty()) {
+            problems.push(Problem::new(
+                &file_variable,
+                format!("and {name} are both set: remove one of them"),
+            ));
+            continue;
+        }
+        match std::fs::read_to_string(&path) {
+            Ok(text) if text.trim().is_empty() => {
+                problems.push(Problem::new(
+                    &file_variable,
+                    format!("names {path}, which is empty"),
+                ));
+            }
+            Ok(text) => {
+                let text = text.strip_suffix('\n').map_or(text.as_str(), |line| {
+                    line.strip_suffix('\r').unwrap_or(line)
+                });
+                vars.insert(name.to_owned(), text.to_owned());
+            }
+            Err(error) => problems.push(Problem::new(
+                &file_variable,
+                format!(
+                    "names {path}, which cannot be read ({}): mount it readable for uid 1000",
+                    error.kind()
+                ),
+            )),
+        }
+    }
+}
+
+fn parse_rest(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Rest> {
+    let port = match raw
+        .restic_rest_port
+        .as_deref()
+        .map(|text| text.trim().parse())
+    {
+        None => Some(DEFAULT_PORT),
+        Some(Ok(port)) if port >= 1024 => Some(port),
+        Some(_) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_PORT",
+                "must be a number from 1024 to 65535; empty means 8080",
+            ));
+            None
+        }
+    };
+    let anonymous = match raw.restic_rest_anonymous.as_deref().map(str::trim) {
+        None | Some("false") => Some(false),
+        Some("true") => Some(true),
+        Some(_) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_ANONYMOUS",
+                "must be true or false",
+            ));
+            None
+        }
+    };
+    let access = match (
+        raw.restic_rest_username.clone(),
+        raw.restic_rest_password.clone(),
+    ) {
+        (Some(username), Some(_)) if username.contains(':') => {
+            // RFC 7617: the first colon ends the user-id.
+            problems.push(Problem::new(
+                "RESTIC_REST_USERNAME",
+                "must not contain a colon",
+            ));
+            None
+        }
+        (Some(username), Some(password)) => Some(Access::Login {
+            username,
+            password: password.into(),
+        }),
+        (None, None) => anonymous.map(|anonymous| {
+            if anonymous {
+                Access::Anonymous
+            } else {
+                Access::Local
+            }
+        }),
+        (Some(_), None) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_PASSWORD",
+                "is missing though RESTIC_REST_USERNAME is set",
+            ));
+            None
+        }
+        (None, Some(_)) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_USERNAME",
+                "is missing though RESTIC_REST_PASSWORD is set",
+            ));
+            None
+        }
+    };
+    Some(Rest {
+        port: port?,
+        access: access?,
+    })
+}
+
+fn parse_grace(value: Option<&str>, problems: &mut Vec<Problem>) -> Duration {
+    let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else {
+        return DEFAULT_GRACE;
+    };
+    let parsed = text
+        .parse()
+        .map(Duration::from_secs)
+        .or_else(|_| humantime::parse_duration(text));
+    match parsed {
+        Ok(grace) if grace >= MIN_GRACE => grace,
+        _ => {
+            problems.push(Problem::new(
+                "STOP_GRACE",
+                "must be a time of at least 5s, such as 30s",
+            ));
+            DEFAULT_GRACE
+        }
+    }
+}
+
+fn parse_logging(raw: &Raw, problems: &mut Vec<Problem>) -> Logging {
+    let format = match raw.log_format.as_deref().map(str::trim) {
+        None | Some("text") => Format::Text,
+        Some("json") => Format::Json,
+        Some(_) => {
+            problems.push(Problem::new("LOG_FORMAT", "must be text or json"));
+            Format::Text
+        }
+    };
+    let level = raw
+        .log_level
+        .as_deref()
+        .map_or(Ok(LevelFilter::INFO), |text| text.trim().parse());
+    if level.is_err() {
+        problems.push(Problem::new(
+            "LOG_LEVEL",
+            "must be error, warn, info, debug or trace",
+        ));
+    }
+    Logging {
+        format,
+        level: level.unwrap_or(LevelFilter::INFO),
+    }
+}
+
+impl Checks {
+    /// The checks alone: where the other settings are wrong, somebody must still be told.
+    #[must_use]
+    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut vars = utf8_pairs(vars, &mut Vec::new());
+        read_secret_files(&mut vars, &mut Vec::new());
+        Self::parse(&vars, &mut Vec::new())
+    }
+
+    fn parse(vars: &BTreeMap<String, String>, warnings: &mut Vec<Problem>) -> Self {
+        let mut check =
+            |variable| parse_check(variable, vars.get(variable).map(String::as_str), warnings);
+        Self {
+            backup: check("BACKUP_CHECK_URL"),
+            forget: check("FORGET_CHECK_URL"),
+            token: check("OIDC_TOKEN_CHECK_URL"),
+        }
+    }
+}
+
+/// A wrong check URL is a warning: a failing report never fails a backup.
+fn parse_check(
+    variable: &'static str,
+    value: Option<&str>,
+    warnings: &mut Vec<Problem>,
+) -> Option<CheckUrl> {
+    let value = value.map(str::trim).filter(|value| !value.is_empty())?;
+    match CheckUrl::parse(variable, value) {
+        Ok(url) => Some(url),
+        Err(error) => {
+            warnings.push(Problem::new(
+                variable,
+                format!("is not used, nobody is told of this job: {error}"),
+            ));
+            None
+        }
+    }
+}
+
+impl Access {
+    /// The credentials in the variables that restic reads for its REST backend.
+    #[must_use]
+    pub fn restic_variables(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Login { username, password } => vec![
+                ("RESTIC_REST_USERNAME", username.clone()),
+                ("RESTIC_REST_PASSWORD", password.expose_secret().to_owned()),
+            ],
+            Self::Local | Self::Anonymous => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

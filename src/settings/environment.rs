@@ -1,0 +1,134 @@
+//! What of the process environment children get, and the values that nothing may show.
+//!
+//! Children get an explicit environment: a base that every program needs, and what is meant for them by prefix.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::supervise::Redactor;
+
+/// Variables that any program may need: who and where it is, its language, its proxies and its trusted certificates.
+const BASE: [&str; 18] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "PATH",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_COLOR",
+];
+
+/// Ours: what of restic's variables decides the repository and its password is set by us alone.
+const RESTIC_OURS: [&str; 5] = [
+    "RESTIC_REPOSITORY",
+    "RESTIC_PASSWORD",
+    "RESTIC_REST_",
+    "RESTIC_FROM_REPOSITORY_FILE",
+    "RESTIC_PROGRESS_FPS",
+];
+
+/// A variable with one of these in its name holds a secret.
+const SECRET_MARKS: [&str; 6] = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CHECK_URL"];
+
+/// A shorter value is no secret: replacing it would only make the text unreadable.
+const SHORTEST_SECRET: usize = 4;
+
+/// The variables of this process.
+#[derive(Clone)]
+pub struct Environment {
+    vars: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// Takes the variables, secrets of files included.
+    #[must_use]
+    pub fn new(vars: BTreeMap<String, String>) -> Self {
+        Self { vars }
+    }
+
+    /// `PATH`, where programs are looked for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.vars
+            .get("PATH")
+            .map_or("/usr/local/bin:/usr/bin:/bin", String::as_str)
+    }
+
+    /// What restic gets beside repository and password.
+    #[must_use]
+    pub fn for_restic(&self) -> Vec<(String, String)> {
+        self.select(
+            &["RESTIC_", "AWS_", "GODEBUG", "GOMAXPROCS", "XDG_", "LC_"],
+            &RESTIC_OURS,
+        )
+    }
+
+    /// What rclone gets beside its listeners.
+    #[must_use]
+    pub fn for_rclone(&self) -> Vec<(String, String)> {
+        self.select(
+            &["RCLONE_", "AWS_", "GODEBUG", "GOMAXPROCS", "XDG_", "LC_"],
+            &["RCLONE_USER", "RCLONE_PASS", "RCLONE_ADDR"],
+        )
+    }
+
+    /// Whether `RCLONE_CONFIG_<SECTION>_TYPE` defines the section without a file.
+    #[must_use]
+    pub fn defines_section(&self, section: &str) -> bool {
+        self.vars
+            .contains_key(&format!("RCLONE_CONFIG_{}_TYPE", section.to_uppercase()))
+    }
+
+    /// The value of a variable that is no setting of ours.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str)
+    }
+
+    /// Replaces every secret of the environment in what passes through it.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(
+            self.vars
+                .iter()
+                .filter(|(name, value)| is_secret(name) && value.len() >= SHORTEST_SECRET)
+                .map(|(_, value)| value.clone()),
+        )
+    }
+
+    fn select(&self, prefixes: &[&str], except: &[&str]) -> Vec<(String, String)> {
+        self.vars
+            .iter()
+            .filter(|(name, _)| {
+                BASE.contains(&name.as_str())
+                    || prefixes.iter().any(|prefix| name.starts_with(prefix))
+            })
+            .filter(|(name, _)| !except.iter().any(|ours| name.starts_with(ours)))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+}
+
+/// Names tell, and a `NAME_FILE` holds a path, not the secret itself.
+fn is_secret(name: &str) -> bool {
+    !name.ends_with("_FILE")
+        && !name.ends_with("_DAYS")
+        && SECRET_MARKS.iter().any(|mark| name.contains(mark))
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.vars.len())
+    }
+}

@@ -1,0 +1,136 @@
+//! Where the repository is stored: any remote path of rclone, by default the user's bucket at INFN Cloud.
+
+use std::fmt;
+use std::path::Path;
+
+use super::Problem;
+
+/// The section of `rclone.conf` that the guide documents.
+const DEFAULT_SECTION: &str = "infncloud";
+
+/// A remote path for rclone, always with a `/` at its end.
+///
+/// Without it a failure at start-up makes rclone 1.74 and later serve the parent directory for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote(String);
+
+impl Remote {
+    /// The path as rclone takes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The section of `rclone.conf` that the remote needs; `None` for a plain directory or a remote made on the fly.
+    #[must_use]
+    pub fn section(&self) -> Option<&str> {
+        if self.0.starts_with('/') || self.0.starts_with(':') {
+            return None;
+        }
+        self.0.split(':').next()
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What names the user's own bucket.
+pub(super) struct Account<'a> {
+    pub user: Option<&'a str>,
+    pub password: bool,
+    pub bucket: Option<&'a str>,
+    pub bucket_path: Option<&'a str>,
+}
+
+pub(super) fn parse(
+    explicit: Option<&str>,
+    account: &Account,
+    problems: &mut Vec<Problem>,
+) -> Option<Remote> {
+    // The two names of the bucket path are checked in any case: a contradiction is a mistake to mend.
+    let bucket = bucket(account, problems);
+    if let Some(text) = explicit {
+        return explicit_remote(text.trim(), problems);
+    }
+    if account.user.is_none() {
+        problems.push(Problem::new(
+            "AAI_USER",
+            "is missing: your INFN AAI user name, which is also your bucket's name",
+        ));
+    }
+    if !account.password {
+        problems.push(Problem::new(
+            "OIDC_PASSWORD",
+            "is missing: choose the password that protects the login",
+        ));
+    }
+    if account.bucket.or(account.bucket_path).is_none() {
+        problems.push(Problem::new(
+            "BACKUP_BUCKET",
+            "is missing: the directory in your bucket, such as backup/VM1",
+        ));
+    }
+    let user = account.user?.trim();
+    if user.contains(['/', ':']) || user.starts_with('.') {
+        problems.push(Problem::new(
+            "AAI_USER",
+            "must be a user name, without / and :",
+        ));
+        return None;
+    }
+    Some(Remote(format!("{DEFAULT_SECTION}:/{user}/{}/", bucket?)))
+}
+
+fn bucket(account: &Account, problems: &mut Vec<Problem>) -> Option<String> {
+    let (variable, text) = match (account.bucket, account.bucket_path) {
+        (Some(one), Some(other)) if one.trim_matches('/') != other.trim_matches('/') => {
+            problems.push(Problem::new(
+                "BACKUP_BUCKET",
+                "and BACKUP_BUCKET_PATH differ: they are two names of one setting",
+            ));
+            return None;
+        }
+        (Some(bucket), _) => ("BACKUP_BUCKET", bucket),
+        (None, Some(path)) => ("BACKUP_BUCKET_PATH", path),
+        (None, None) => return None,
+    };
+    let path = text.trim().trim_matches('/');
+    if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        problems.push(Problem::new(
+            variable,
+            "must be a path such as backup/VM1, without empty parts, . and ..",
+        ));
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+fn explicit_remote(text: &str, problems: &mut Vec<Problem>) -> Option<Remote> {
+    let named = text
+        .split_once(':')
+        .is_some_and(|(name, _)| !name.starts_with('-') && !name.contains('/'));
+    if !text.starts_with('/') && !named {
+        problems.push(Problem::new(
+            "BACKUP_REMOTE",
+            "must be an absolute directory such as /home/user/storage or a remote of rclone such as name:path",
+        ));
+        return None;
+    }
+    if Path::new(text)
+        .components()
+        .any(|part| part == std::path::Component::ParentDir)
+    {
+        problems.push(Problem::new("BACKUP_REMOTE", "must not contain .."));
+        return None;
+    }
+    // `name:` is the remote's root: a slash there would make it another path for some backends.
+    let complete = text.ends_with('/') || text.ends_with(':');
+    Some(Remote(if complete {
+        text.to_owned()
+    } else {
+        format!("{text}/")
+    }))
+}
