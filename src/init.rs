@@ -1,0 +1,211 @@
+//! PID 1 of a container: a small parent that starts this program once more and does only what an init must.
+//!
+//! It reaps orphans, forwards signals, and on a stop ends the jobs that `docker exec` brought in before the command
+//! itself. It is a process of its own because `waitpid(-1)` would take children away from tokio and duct.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid, tcsetpgrp};
+use signal_hook::consts::{
+    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
+};
+use signal_hook::iterator::Signals;
+
+use crate::error::{Error, Result};
+use crate::grace::Grace;
+use crate::supervise::signal_exit_code;
+
+/// How often the processes are looked at while a stop waits for them.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Whether this process is the container's first one.
+#[must_use]
+pub fn is_needed() -> bool {
+    getpid() == Pid::from_raw(1)
+}
+
+/// Runs the command line as a child and gives its exit code.
+pub fn run(args: &[OsString], grace: Grace) -> Result<u8> {
+    let system = |what| move |source| Error::System { what, source };
+    let forwarded = [
+        SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH,
+    ];
+    let mut signals = Signals::new(forwarded.iter().chain(&[SIGCHLD]))
+        .map_err(system("listening for signals"))?;
+    let main = spawn(args)?;
+    for signal in signals.forever() {
+        match Signal::try_from(signal).map_err(|errno| system("reading a signal")(errno.into()))? {
+            Signal::SIGCHLD => {
+                if let Some(code) = reap(main) {
+                    end_the_rest(grace);
+                    return Ok(code);
+                }
+            }
+            stop @ (Signal::SIGTERM | Signal::SIGINT) => {
+                return Ok(Stop::new(main, stop, grace).run(&mut signals));
+            }
+            // The child may be gone: then SIGCHLD is on its way.
+            other => drop(kill(main, other)),
+        }
+    }
+    Ok(0)
+}
+
+fn spawn(args: &[OsString]) -> Result<Pid> {
+    let (name, rest) = args
+        .split_first()
+        .map_or((OsString::from("cloud-backup"), &[][..]), |(name, rest)| {
+            (name.clone(), rest)
+        });
+    let child = Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(rest)
+        .process_group(0)
+        .spawn()
+        .map_err(|source| Error::CannotStart {
+            program: "cloud-backup".to_owned(),
+            source,
+        })?;
+    // waitpid(-1) reaps it: the handle is not needed.
+    let main = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+    // On a terminal Ctrl-C belongs to the command, which has a group of its own; without a terminal this fails.
+    let _ = tcsetpgrp(std::io::stdin().as_fd(), main);
+    Ok(main)
+}
+
+/// Reaps every child that has ended; the exit code of the main one when it is among them.
+fn reap(main: Pid) -> Option<u8> {
+    let mut code = None;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid == main => {
+                code = Some(u8::try_from(status).unwrap_or(u8::MAX))
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
+                code = Some(signal_exit_code(signal))
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
+            Ok(_) | Err(Errno::EINTR) => (),
+            Err(_) => return code,
+        }
+    }
+}
+
+/// A stop on the way: the jobs first, then the main command, then everything.
+struct Stop {
+    main: Pid,
+    signal: Signal,
+    grace: Grace,
+    begun: Instant,
+    code: Option<u8>,
+}
+
+impl Stop {
+    fn new(main: Pid, signal: Signal, grace: Grace) -> Self {
+        Self {
+            main,
+            signal,
+            grace,
+            begun: Instant::now(),
+            code: None,
+        }
+    }
+
+    fn run(mut self, signals: &mut Signals) -> u8 {
+        let jobs = jobs(self.main);
+        for job in &jobs {
+            // A job leads a session of its own, made by `docker exec`; restic below it has its own group.
+            let _ = killpg(*job, Signal::SIGINT).or_else(|_| kill(*job, Signal::SIGINT));
+        }
+        let hurried = self.wait(signals, self.grace.jobs(), || {
+            jobs.iter().all(|job| kill(*job, None).is_err())
+        });
+        if !hurried && self.code.is_none() {
+            let _ = kill(self.main, self.signal);
+            self.wait_for_main(signals);
+        }
+        end_the_rest(self.grace);
+        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        let until = Instant::now() + POLL * 4;
+        while self.code.is_none() && Instant::now() < until {
+            self.code = reap(self.main);
+            std::thread::sleep(POLL / 10);
+        }
+        self.code.unwrap_or(signal_exit_code(Signal::SIGKILL))
+    }
+
+    fn wait_for_main(&mut self, signals: &mut Signals) {
+        let all = self.grace.all();
+        while self.code.is_none() && self.begun.elapsed() < all {
+            if self.wait(signals, all, || true) {
+                return;
+            }
+            std::thread::sleep(POLL / 5);
+        }
+    }
+
+    /// Waits for `done` until this long after the begin; `true` when a second signal asked for a quick end.
+    fn wait(&mut self, signals: &mut Signals, until: Duration, done: impl Fn() -> bool) -> bool {
+        loop {
+            self.code = self.code.or(reap(self.main));
+            if signals
+                .pending()
+                .any(|signal| signal == SIGTERM || signal == SIGINT)
+            {
+                return true;
+            }
+            if done() || self.begun.elapsed() >= until {
+                return false;
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// Processes that `docker exec` started: their parent is outside of this PID namespace, so it shows as 0.
+fn jobs(main: Pid) -> Vec<Pid> {
+    let Ok(folders) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    folders
+        .filter_map(|folder| folder.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| *pid != 1 && *pid != main.as_raw() && parent(*pid) == Some(0))
+        .map(Pid::from_raw)
+        .collect()
+}
+
+/// The fourth field of `/proc/PID/stat` (proc(5)), counted behind the name, which may hold anything.
+fn parent(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// Ends what the main command left behind: orphans, and jobs of a server that ended by itself.
+fn end_the_rest(grace: Grace) {
+    if kill(Pid::from_raw(-1), Signal::SIGTERM).is_err() {
+        return;
+    }
+    let until = Instant::now() + grace.server();
+    while Instant::now() < until {
+        if matches!(
+            waitpid(None, Some(WaitPidFlag::WNOHANG)),
+            Err(Errno::ECHILD)
+        ) && jobs(Pid::from_raw(1)).is_empty()
+        {
+            return;
+        }
+        std::thread::sleep(POLL / 5);
+    }
+}

@@ -1,0 +1,169 @@
+//! Child processes: how they are started, watched, streamed, stopped and restarted.
+//!
+//! Every child is bound to its parent (it gets a signal when the parent dies), has an explicit environment, and is
+//! waited for with a deadline. Could-not-start, exited n and killed-by-signal stay three different things.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::process::Child;
+
+use crate::error::{Error, Result};
+
+mod redact;
+mod service;
+mod stream;
+
+pub use redact::Redactor;
+pub use service::{Service, State};
+pub use stream::{Interrupts, Output, Streamed, Tail, stream};
+
+/// The hidden first argument that makes this program become another one, bound to the life of its parent.
+pub const BOUND: &str = "__bound";
+
+/// A program with its arguments and its whole environment.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What it is called in messages.
+    pub name: &'static str,
+    /// The file to run.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Its whole environment.
+    pub env: Vec<(String, String)>,
+    /// What it gets when this process dies: restic wants SIGINT to release its lock.
+    pub death_signal: Signal,
+}
+
+impl Invocation {
+    /// The command that starts it, in a process group of its own or in ours (as a terminal's Ctrl-C needs it).
+    #[must_use]
+    pub fn command(&self, own_group: bool) -> tokio::process::Command {
+        let mut command = std::process::Command::new("/proc/self/exe");
+        command
+            .arg0("cloud-backup")
+            .arg(BOUND)
+            .arg(self.death_signal.as_str())
+            .arg(&self.program)
+            .args(&self.args);
+        command
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        if own_group {
+            command.process_group(0);
+        }
+        let mut command = tokio::process::Command::from(command);
+        command.kill_on_drop(true);
+        command
+    }
+
+    /// The same as an expression of duct, for short runs whose output is wanted whole.
+    #[must_use]
+    pub fn expression(&self) -> duct::Expression {
+        duct::cmd(&self.program, &self.args)
+            .full_env(
+                self.env
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            )
+            .stdin_null()
+            .unchecked()
+    }
+
+    /// The error for a start that failed.
+    #[must_use]
+    pub fn cannot_start(&self, source: std::io::Error) -> Error {
+        Error::CannotStart {
+            program: self.name.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Becomes the program that follows [`BOUND`]: asks for a signal at the parent's death, then replaces itself.
+///
+/// Returns only when that failed.
+#[must_use]
+pub fn become_bound(args: &[OsString]) -> std::io::Error {
+    let [signal, program, rest @ ..] = args else {
+        return std::io::ErrorKind::InvalidInput.into();
+    };
+    let signal = signal
+        .to_str()
+        .and_then(|name| name.parse::<Signal>().ok())
+        .unwrap_or(Signal::SIGTERM);
+    if let Err(error) = nix::sys::prctl::set_pdeathsig(signal) {
+        return error.into();
+    }
+    // The parent may have died before the call above: then the orphan belongs to PID 1 already.
+    if nix::unistd::getppid() == Pid::from_raw(1) {
+        return std::io::ErrorKind::BrokenPipe.into();
+    }
+    std::process::Command::new(program).args(rest).exec()
+}
+
+/// Finds a program in `PATH`, passing over the links to this program itself.
+pub fn find_program(name: &str, path: &str) -> Result<PathBuf> {
+    let ourselves = std::env::current_exe()
+        .and_then(|exe| exe.canonicalize())
+        .ok();
+    std::env::split_paths(path)
+        .map(|folder| folder.join(name))
+        .find(|file| is_executable(file) && file.canonicalize().ok() != ourselves)
+        .ok_or_else(|| Error::ProgramMissing {
+            program: name.to_owned(),
+        })
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// 128 + n, as shells give it for a program killed by signal n.
+#[must_use]
+pub fn signal_exit_code(signal: Signal) -> u8 {
+    u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)
+}
+
+/// How a program ended, as one number: its exit code, or 128 + the signal's number.
+#[must_use]
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(255);
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+/// Asks a process group to end by `signal`, waits for `grace`, then kills it; the child is reaped in any case.
+pub async fn end(
+    child: &mut Child,
+    signal: Signal,
+    grace: Duration,
+) -> std::io::Result<ExitStatus> {
+    let group = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .map(Pid::from_raw);
+    send(group, signal);
+    if let Ok(status) = tokio::time::timeout(grace, child.wait()).await {
+        return status;
+    }
+    send(group, Signal::SIGKILL);
+    child.wait().await
+}
+
+/// A group that is gone needs no signal.
+fn send(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        let _ = killpg(group, signal);
+    }
+}
