@@ -1,0 +1,322 @@
+//! What is kept in the volume beside the login: the run directory, the locks, and the repository id once seen.
+//!
+//! Locks are `flock(2)` locks: they hold across containers on one machine, and vanish with their holder.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// The folders of this program in the volume.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    root: PathBuf,
+}
+
+/// Who holds a lock, as written in the lock's file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Holder {
+    /// The container's id, where this is a container.
+    pub container: Option<String>,
+    /// The host name, which users choose and which need not be unique.
+    pub hostname: String,
+    /// When the lock was taken.
+    pub since: String,
+    /// Where the REST server of the holder listens, if it is a server.
+    pub socket: Option<PathBuf>,
+}
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: Flock<std::fs::File>,
+}
+
+/// What became of the wish for a lock.
+#[derive(Debug)]
+pub enum Locking {
+    /// It is ours.
+    Ours(Lock),
+    /// Somebody else has it.
+    Held(Option<Holder>),
+}
+
+impl Volume {
+    /// Opens the volume at this home folder; makes the folders that are missing.
+    pub fn open(home: &Path) -> Result<Self> {
+        let volume = Self {
+            root: home.join(".cloud-backup"),
+        };
+        for folder in [
+            volume.root.clone(),
+            volume.run_directory(),
+            volume.root.join("jobs"),
+            volume.root.join("repositories"),
+        ] {
+            private_folder(&folder).map_err(|source| Error::Volume {
+                path: folder,
+                source,
+            })?;
+        }
+        Ok(volume)
+    }
+
+    /// Sockets of the running server, for this container and its neighbours on the volume.
+    #[must_use]
+    pub fn run_directory(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// Takes the lock that makes its holder the one server of this volume.
+    pub fn lock_server(&self) -> Result<Locking> {
+        lock(&self.root.join("run/server.lock"))
+    }
+
+    /// Who holds the server's lock: `None` where nobody does, `Some(None)` where the holder has not signed yet.
+    #[allow(clippy::option_option)]
+    pub fn server(&self) -> Result<Option<Option<Holder>>> {
+        let path = self.root.join("run/server.lock");
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Volume { path, source }),
+        };
+        // A shared lock for a moment: other jobs may look at the same time.
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => Ok(None),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Some(read_holder(&path))),
+            Err((_, error)) => Err(Error::Volume {
+                path,
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Takes the lock of one job: the same command with the same arguments.
+    pub fn lock_job(&self, name: &str, args: &[String]) -> Result<Locking> {
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, args.join("\0").as_bytes());
+        lock(&self.root.join(format!("jobs/{name}-{id}.lock")))
+    }
+
+    /// The id of the repository that was seen at this remote.
+    pub fn pinned_repository(&self, remote: &str) -> Result<Option<String>> {
+        let path = self.pin(remote);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.split_whitespace().next().map(str::to_owned)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Volume { path, source }),
+        }
+    }
+
+    /// Keeps the id of the repository at this remote.
+    pub fn pin_repository(&self, remote: &str, id: &str) -> Result<()> {
+        let path = self.pin(remote);
+        write_whole(&path, format!("{id} {remote}\n").as_bytes())
+            .map_err(|source| Error::Volume { path, source })
+    }
+
+    fn pin(&self, remote: &str) -> PathBuf {
+        self.root.join(format!(
+            "repositories/{}.id",
+            Uuid::new_v5(&Uuid::NAMESPACE_URL, remote.as_bytes())
+        ))
+    }
+}
+
+impl Lock {
+    /// Tells in the lock's file who we are, and where our server listens.
+    pub fn sign(&mut self, socket: Option<PathBuf>) -> io::Result<()> {
+        let text = serde_json::to_string(&Holder {
+            socket,
+            ..Holder::ourselves()
+        })?;
+        self.file.set_len(0)?;
+        io::Seek::rewind(&mut *self.file)?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_data()
+    }
+}
+
+impl Holder {
+    fn ourselves() -> Self {
+        Self {
+            container: container_id(),
+            hostname: nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            since: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            socket: None,
+        }
+    }
+
+    /// Whether the holder is in this very container.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.container == container_id()
+    }
+
+    /// One line for a person.
+    #[must_use]
+    pub fn describe(holder: Option<&Self>) -> String {
+        let Some(Self {
+            container,
+            hostname,
+            since,
+            ..
+        }) = holder
+        else {
+            return "a container that has not said its name yet".to_owned();
+        };
+        let mut text = String::new();
+        match container {
+            Some(id) => {
+                let _ = write!(
+                    text,
+                    "container {} (host name {hostname})",
+                    &id[..id.len().min(12)]
+                );
+            }
+            None => text.push_str(hostname),
+        }
+        let _ = write!(text, " since {since}");
+        text
+    }
+}
+
+/// The id of the container we are in, as `docker ps` shows it.
+///
+/// Docker mounts `/etc/hostname` from its folder of the container: the one place that shows the id whatever the
+/// cgroup version and however the host name was set.
+fn container_id() -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    mounts.lines().find_map(|line| {
+        line.split(['/', ' '])
+            .find(|part| {
+                part.len() == 64
+                    && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && line.contains("/hostname")
+            })
+            .map(str::to_owned)
+    })
+}
+
+fn lock(path: &Path) -> Result<Locking> {
+    let cannot = |source| Error::Volume {
+        path: path.to_owned(),
+        source,
+    };
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(cannot)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => {
+            let mut lock = Lock { file };
+            lock.sign(None).map_err(cannot)?;
+            Ok(Locking::Ours(lock))
+        }
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Locking::Held(read_holder(path))),
+        Err((_, error)) => Err(cannot(error.into())),
+    }
+}
+
+/// `None` while the holder is writing it.
+fn read_holder(path: &Path) -> Option<Holder> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
+/// Writes a file so that at any moment either the old or the new content is there, whole (mode 0600).
+pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+    aside.write_all(content)?;
+    aside.as_file().sync_all()?;
+    aside.persist(path)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_once_and_tells_its_holder() {
+        let home = tempfile::tempdir().unwrap();
+        let volume = Volume::open(home.path()).unwrap();
+        let Locking::Ours(first) = volume.lock_server().unwrap() else {
+            panic!("the first lock is ours")
+        };
+        let Locking::Held(holder) = volume.lock_server().unwrap() else {
+            panic!("the second is not")
+        };
+        assert!(Holder::describe(holder.as_ref()).contains("since 20"));
+        drop(first);
+        assert!(matches!(volume.lock_server().unwrap(), Locking::Ours(_)));
+    }
+
+    #[test]
+    fn jobs_with_other_arguments_do_not_exclude_each_other() {
+        let home = tempfile::tempdir().unwrap();
+        let volume = Volume::open(home.path()).unwrap();
+        let one = volume
+            .lock_job("backup", &["/backup/dir1".to_owned()])
+            .unwrap();
+        let other = volume
+            .lock_job("backup", &["/backup/dir2".to_owned()])
+            .unwrap();
+        let again = volume
+            .lock_job("backup", &["/backup/dir1".to_owned()])
+            .unwrap();
+        assert!(matches!(
+            (one, other, again),
+            (Locking::Ours(_), Locking::Ours(_), Locking::Held(_))
+        ));
+    }
+
+    #[test]
+    fn a_repository_is_pinned_for_its_remote_only() {
+        let home = tempfile::tempdir().unwrap();
+        let volume = Volume::open(home.path()).unwrap();
+        volume.pin_repository("/store/", "abcd").unwrap();
+        assert_eq!(
+            volume.pinned_repository("/store/").unwrap().as_deref(),
+            Some("abcd")
+        );
+        assert_eq!(volume.pinned_repository("/other/").unwrap(), None);
+    }
+
+    #[test]
+    fn folders_are_private() {
+        let home = tempfile::tempdir().unwrap();
+        let volume = Volume::open(home.path()).unwrap();
+        assert_eq!(
+            fs::metadata(volume.run_directory())
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o700
+        );
+    }
+}
