@@ -1,0 +1,173 @@
+//! Where the REST server of restic's protocol is, and what it answers: the one place that asks it over HTTP.
+//!
+//! The protocol: restic's "REST Backend" reference (HEAD /config; GET /keys/ with the version 2 media type).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::de::IgnoredAny;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::settings::Access;
+use secrecy::ExposeSecret;
+
+/// One request may take this long: credentials may have to be fetched on the way.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// A server that fails or does not answer is asked again for this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Version 2 lists objects with their sizes; rclone serves no other.
+const LISTING: &str = "application/vnd.x.restic.rest.v2";
+
+/// A REST server that serves one repository.
+#[derive(Debug)]
+pub struct Endpoint {
+    url: String,
+    client: reqwest::Client,
+    login: Option<(String, String)>,
+    restic_url: String,
+}
+
+impl Endpoint {
+    /// The server behind a unix socket.
+    pub fn socket(path: PathBuf, access: &Access) -> Result<Self> {
+        let restic_url = format!("rest:http+unix://{}:/", path.display());
+        Self::new(
+            "http://localhost".to_owned(),
+            restic_url,
+            access,
+            |builder| builder.unix_socket(path),
+        )
+    }
+
+    /// The server on a port of loopback.
+    pub fn loopback(port: u16, access: &Access) -> Result<Self> {
+        let url = format!("http://127.0.0.1:{port}");
+        let restic_url = format!("rest:{url}/");
+        Self::new(url, restic_url, access, |builder| builder)
+    }
+
+    fn new(
+        url: String,
+        restic_url: String,
+        access: &Access,
+        reach: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self> {
+        let login = match access {
+            Access::Login { username, password } => {
+                Some((username.clone(), password.expose_secret().to_owned()))
+            }
+            Access::Local | Access::Anonymous => None,
+        };
+        // Plain HTTP only: no certificates are loaded, no proxy stands between us and our own container.
+        let builder = reqwest::Client::builder()
+            .tls_certs_only([])
+            .no_proxy()
+            .timeout(ATTEMPT);
+        let client = reach(builder).build().map_err(|error| Error::System {
+            what: "making an HTTP client",
+            source: std::io::Error::other(error),
+        })?;
+        Ok(Self {
+            url,
+            client,
+            login,
+            restic_url,
+        })
+    }
+
+    /// The repository as restic takes it.
+    #[must_use]
+    pub fn restic_url(&self) -> &str {
+        &self.restic_url
+    }
+
+    /// Whether the server answers at all, be it with an error.
+    pub async fn answers(&self) -> bool {
+        self.ask(Method::HEAD, "config").await.is_ok()
+    }
+
+    /// Whether the repository's config is there; asks again for a while where the server fails or is not up.
+    pub async fn has_config(&self) -> Result<bool> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.has_config_now().await {
+                Err(error) if is_transient(&error) => {
+                    if Instant::now() + PAUSE >= until {
+                        return Err(match error {
+                            Error::NoAnswer { .. } => Error::NoAnswer { after: PATIENCE },
+                            other => other,
+                        });
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                end => return end,
+            }
+        }
+    }
+
+    /// Whether the repository's config is there, asked once.
+    pub async fn has_config_now(&self) -> Result<bool> {
+        match self.ask(Method::HEAD, "config").await?.status() {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            status => Err(refused(status, "the config")),
+        }
+    }
+
+    /// How many files of a kind (`keys`, `snapshots`) are listed.
+    pub async fn count(&self, kind: &'static str) -> Result<usize> {
+        let answer = self.ask(Method::GET, &format!("{kind}/")).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(refused(
+                answer.status(),
+                if kind == "keys" {
+                    "the list of keys"
+                } else {
+                    "the list of snapshots"
+                },
+            ));
+        }
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|_| Error::NoAnswer { after: ATTEMPT })?;
+        let list: Option<Vec<IgnoredAny>> =
+            serde_json::from_slice(&body).map_err(|_| Error::ServerFailed {
+                last_words: format!("its list of {kind} is not JSON"),
+            })?;
+        Ok(list.map_or(0, |list| list.len()))
+    }
+
+    async fn ask(&self, method: Method, resource: &str) -> Result<reqwest::Response> {
+        let mut request = self
+            .client
+            .request(method, format!("{}/{resource}", self.url))
+            .header("Accept", LISTING);
+        if let Some((username, password)) = &self.login {
+            request = request.basic_auth(username, Some(password));
+        }
+        request
+            .send()
+            .await
+            .map_err(|_| Error::NoAnswer { after: ATTEMPT })
+    }
+}
+
+fn refused(status: StatusCode, what: &'static str) -> Error {
+    match status {
+        StatusCode::UNAUTHORIZED => Error::Unauthorised,
+        StatusCode::FORBIDDEN => Error::StorageForbidden { what },
+        status => Error::StorageFailing {
+            status: status.as_u16(),
+            what,
+        },
+    }
+}
+
+fn is_transient(error: &Error) -> bool {
+    matches!(error, Error::NoAnswer { .. } | Error::StorageFailing { .. })
+}

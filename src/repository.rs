@@ -1,0 +1,244 @@
+//! restic: its repository, from the proof that there is none to the end of a run.
+//!
+//! Exit codes are those of restic's documentation ("Scripting", 0.18); what its output adds is read by `findings`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::grace::Grace;
+use crate::settings::Settings;
+use crate::supervise::{
+    Interrupts, Invocation, Output, Redactor, Streamed, Tail, find_program, stream,
+};
+use crate::volume::Volume;
+
+mod findings;
+
+pub use findings::Findings;
+
+/// A short restic command (init, unlock, cat config) may take this long.
+const SHORT_RUN: Duration = Duration::from_secs(120);
+
+/// The repository behind a REST server, as restic works on it.
+#[derive(Debug)]
+pub struct Repository<'a> {
+    settings: &'a Settings,
+    volume: &'a Volume,
+    endpoint: &'a Endpoint,
+    restic: PathBuf,
+}
+
+/// What is kept of a job's output, over all the restic runs it takes.
+#[derive(Debug)]
+pub struct Transcript {
+    /// Takes the secrets out.
+    pub redactor: Redactor,
+    /// The end of the output.
+    pub tail: Tail,
+    /// What the last run said of itself.
+    pub findings: Findings,
+}
+
+/// The part of restic's config that names the repository.
+#[derive(Deserialize)]
+struct Config {
+    id: String,
+}
+
+impl<'a> Repository<'a> {
+    /// The repository that this endpoint serves.
+    pub fn new(settings: &'a Settings, volume: &'a Volume, endpoint: &'a Endpoint) -> Result<Self> {
+        let restic = find_program("restic", settings.environment.path())?;
+        Ok(Self {
+            settings,
+            volume,
+            endpoint,
+            restic,
+        })
+    }
+
+    /// restic with these arguments, repository and password in place.
+    #[must_use]
+    pub fn invocation(&self, args: impl IntoIterator<Item = OsString>) -> Invocation {
+        let mut env = self.settings.environment.for_restic();
+        let ours = [
+            ("RESTIC_REPOSITORY", self.endpoint.restic_url().to_owned()),
+            (
+                "RESTIC_PASSWORD",
+                self.settings.restic_password.expose_secret().to_owned(),
+            ),
+        ];
+        env.extend(
+            ours.into_iter()
+                .chain(self.settings.rest.access.restic_variables())
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+        Invocation {
+            name: "restic",
+            program: self.restic.clone(),
+            args: args.into_iter().collect(),
+            env,
+            // restic releases its lock on it.
+            death_signal: Signal::SIGINT,
+        }
+    }
+
+    /// Makes sure that there is a repository to back up to.
+    ///
+    /// A new one is made only when the absence of one is proven: 404 on the config, successful empty listings of keys
+    /// and snapshots, and no repository seen by this volume at this remote before. Returns whether one was made.
+    pub async fn ensure(&self) -> Result<bool> {
+        if self.endpoint.has_config().await? {
+            return Ok(false);
+        }
+        self.prove_absence().await?;
+        self.init().await?;
+        Ok(true)
+    }
+
+    /// Makes sure that there is a repository, and makes none.
+    pub async fn require(&self) -> Result<()> {
+        if self.endpoint.has_config().await? {
+            return Ok(());
+        }
+        self.prove_absence().await?;
+        Err(Error::NoRepository {
+            remote: self.settings.remote.to_string(),
+        })
+    }
+
+    async fn prove_absence(&self) -> Result<()> {
+        let unproven = |because| Error::AbsenceNotProven {
+            because: Box::new(because),
+        };
+        let keys = self.endpoint.count("keys").await.map_err(unproven)?;
+        let snapshots = self.endpoint.count("snapshots").await.map_err(unproven)?;
+        let remote = self.settings.remote.as_str();
+        if keys + snapshots > 0 {
+            return Err(Error::ConfigMissing {
+                remote: remote.to_owned(),
+                files: keys + snapshots,
+            });
+        }
+        match self.volume.pinned_repository(remote)? {
+            Some(id) => Err(Error::RepositoryGone {
+                id: id.chars().take(8).collect(),
+                remote: remote.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    async fn init(&self) -> Result<()> {
+        self.short_run(&["init"]).await?;
+        self.pin().await
+    }
+
+    /// Keeps the id of the repository in the volume, so that an empty store is never taken for a new one.
+    pub async fn pin(&self) -> Result<()> {
+        let output = self.short_run(&["cat", "config"]).await?;
+        let config: Config = serde_json::from_str(&output).map_err(|_| Error::Restic {
+            code: 1,
+            message: "restic cat config gives no repository id".to_owned(),
+        })?;
+        self.volume
+            .pin_repository(self.settings.remote.as_str(), &config.id)
+    }
+
+    /// The same where none is kept yet; costs nothing afterwards.
+    pub async fn pin_if_new(&self) -> Result<()> {
+        match self
+            .volume
+            .pinned_repository(self.settings.remote.as_str())?
+        {
+            Some(_) => Ok(()),
+            None => self.pin().await,
+        }
+    }
+
+    /// Removes stale locks, as restic judges them; whether there were any.
+    pub async fn unlock_stale(&self) -> Result<bool> {
+        Ok(self
+            .short_run(&["unlock"])
+            .await?
+            .contains("successfully removed"))
+    }
+
+    /// Runs restic to its end, its output shown as it comes and kept in the transcript.
+    pub async fn run(
+        &self,
+        args: &[OsString],
+        transcript: &mut Transcript,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        transcript.findings = Findings::default();
+        let Transcript {
+            redactor,
+            tail,
+            findings,
+        } = transcript;
+        let mut look = |line: &str| findings.read(line);
+        let mut output = Output::new(tail, &mut look);
+        let grace = Grace::new(self.settings.stop_grace).restic();
+        let streamed = stream(
+            &self.invocation(args.iter().cloned()),
+            redactor,
+            interrupts,
+            grace,
+            &mut output,
+        )
+        .await?;
+        self.judge(&streamed, &transcript.findings).await
+    }
+
+    async fn judge(&self, streamed: &Streamed, findings: &Findings) -> Result<()> {
+        match findings.judge(streamed) {
+            // rclone lists a folder that it may not read as empty: without keys any password is "wrong".
+            Err(Error::WrongPassword) if matches!(self.endpoint.count("keys").await, Ok(0)) => {
+                Err(Error::NoKeys)
+            }
+            end => end,
+        }
+    }
+
+    /// Runs restic for its output, which is read whole; an error carries restic's last words.
+    async fn short_run(&self, args: &[&str]) -> Result<String> {
+        let invocation = self.invocation(args.iter().map(OsString::from));
+        let expression = invocation.expression().stderr_to_stdout().stdout_capture();
+        let run = move || -> std::io::Result<Option<std::process::Output>> {
+            let handle = expression.start()?;
+            let output = handle.wait_timeout(SHORT_RUN)?.cloned();
+            if output.is_none() {
+                handle.kill()?;
+            }
+            Ok(output)
+        };
+        let ended = tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|error| Error::System {
+                what: "waiting for restic",
+                source: error.into(),
+            })?
+            .map_err(|source| invocation.cannot_start(source))?;
+        let output = ended.ok_or(Error::NoAnswer { after: SHORT_RUN })?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut findings = Findings::default();
+        text.lines().for_each(|line| findings.read(line));
+        self.judge(
+            &Streamed {
+                status: output.status,
+                interrupted: None,
+            },
+            &findings,
+        )
+        .await?;
+        Ok(text)
+    }
+}
