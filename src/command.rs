@@ -1,0 +1,47 @@
+//! From a verb to its command: a match, no logic. One file per command wires the pieces and reads as its story.
+
+use crate::cli::{Cli, Verb};
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+
+mod backup;
+mod forget;
+mod healthcheck;
+mod job;
+mod restic;
+mod start_server;
+mod with_repository;
+
+/// Runs the command to its end and gives its exit code.
+pub fn run(cli: Cli) -> Result<u8> {
+    // Fails only where a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System {
+            what: "starting",
+            source,
+        })?;
+    let end = runtime.block_on(async {
+        match cli.verb {
+            Verb::StartServer => start_server::run().await,
+            Verb::Backup { args } => backup::run(args).await,
+            Verb::Forget { args } => forget::run(args).await,
+            Verb::Restic { args } => restic::run(args).await,
+            Verb::Healthcheck => healthcheck::run().await,
+        }
+    });
+    // A look-up or a write that hangs in a worker thread must not keep the process.
+    runtime.shutdown_background();
+    end
+}
+
+/// The settings of the process environment; wrong ones that do no harm are told on standard error.
+fn settings() -> Result<Settings> {
+    let settings = Settings::from_vars(std::env::vars_os())?;
+    for warning in &settings.warnings {
+        eprintln!("cloud-backup: warning: {warning}");
+    }
+    Ok(settings)
+}

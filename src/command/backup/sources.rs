@@ -1,0 +1,103 @@
+//! Which of the arguments of `restic backup` are the sources: the verdict of a report names them.
+
+use std::ffi::OsString;
+
+/// Options of `restic backup` 0.18 and 0.19 that take a value as their next argument; a test holds it against restic.
+const WITH_VALUE: [&str; 42] = [
+    "-e",
+    "--exclude",
+    "--exclude-file",
+    "--exclude-if-present",
+    "--exclude-larger-than",
+    "--files-from",
+    "--files-from-raw",
+    "--files-from-verbatim",
+    "-g",
+    "--group-by",
+    "-H",
+    "--host",
+    "--iexclude",
+    "--iexclude-file",
+    "--parent",
+    "--read-concurrency",
+    "--stdin-filename",
+    "--tag",
+    "--time",
+    "--cacert",
+    "--cache-dir",
+    "--compression",
+    "--http-user-agent",
+    "--key-hint",
+    "--limit-download",
+    "--limit-upload",
+    "-o",
+    "--option",
+    "--pack-size",
+    "--password-command",
+    "-p",
+    "--password-file",
+    "-r",
+    "--repo",
+    "--repository-file",
+    "--retry-lock",
+    "--stuck-request-timeout",
+    "--tls-client-cert",
+    "--from-repo",
+    "--from-password-file",
+    "--from-password-command",
+    "--from-key-hint",
+];
+
+/// The sources as a person would name them.
+pub(super) fn describe(args: &[OsString]) -> String {
+    let sources = sources(args);
+    if sources.is_empty() {
+        return args
+            .iter()
+            .map(|arg| arg.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ");
+    }
+    sources.join(", ")
+}
+
+fn sources(args: &[OsString]) -> Vec<String> {
+    let mut sources = Vec::new();
+    let mut args = args.iter().map(|arg| arg.to_string_lossy());
+    while let Some(arg) = args.next() {
+        if arg == "--" {
+            sources.extend(args.map(std::borrow::Cow::into_owned));
+            return sources;
+        }
+        if WITH_VALUE.contains(&&*arg) {
+            args.next();
+        } else if !arg.starts_with('-') {
+            sources.push(arg.into_owned());
+        }
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(line: &str) -> String {
+        describe(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn values_of_options_are_no_sources() {
+        assert_eq!(described("--tag example /backup/dir1"), "/backup/dir1");
+        assert_eq!(
+            described("/a --exclude=*.tmp -e /b --one-file-system /c"),
+            "/a, /c"
+        );
+        assert_eq!(described("-- -odd"), "-odd");
+    }
+
+    #[test]
+    fn without_sources_the_arguments_are_named() {
+        assert_eq!(described("--files-from /list"), "--files-from /list");
+    }
+}

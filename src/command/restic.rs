@@ -1,0 +1,84 @@
+//! `restic ARGUMENTS`: the real restic on our repository, its streams and its exit code untouched.
+
+use std::ffi::OsString;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+use crate::supervise::{Interrupts, Invocation, exit_code, find_program};
+use crate::volume::Volume;
+
+use super::with_repository::with_repository;
+
+/// Commands of restic that need no repository: they work before anything is configured.
+const WITHOUT_REPOSITORY: [&str; 5] = ["version", "help", "generate", "options", "self-update"];
+
+pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
+    if needs_no_repository(&args) {
+        return bare(args).await;
+    }
+    let settings = super::settings()?;
+    let volume = Volume::open(&settings.home)?;
+    let mut interrupts = Interrupts::new()?;
+    with_repository(&settings, &volume, async |endpoint| {
+        let repository = Repository::new(&settings, &volume, endpoint)?;
+        let code = pass_through(&repository.invocation(args.clone()), &mut interrupts).await?;
+        if code == 0 && args.iter().any(|arg| arg == "init") {
+            // The repository that the user has made is the one to find from now on.
+            repository.pin().await?;
+        }
+        Ok(code)
+    })
+    .await
+}
+
+fn needs_no_repository(args: &[OsString]) -> bool {
+    let help = |arg: &OsString| arg == "--help" || arg == "-h";
+    args.first()
+        .is_none_or(|first| WITHOUT_REPOSITORY.iter().any(|verb| first == verb))
+        || args.iter().any(help)
+}
+
+async fn bare(args: Vec<OsString>) -> Result<u8> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let env = std::env::vars()
+        .filter(|(name, _)| name == "HOME" || name == "PATH" || name == "TERM")
+        .collect();
+    let program = find_program("restic", &path)?;
+    let invocation = Invocation {
+        name: "restic",
+        program,
+        args,
+        env,
+        death_signal: Signal::SIGINT,
+    };
+    pass_through(&invocation, &mut Interrupts::new()?).await
+}
+
+/// Lets the program have our terminal and our streams, passes signals on, and gives its exit code.
+async fn pass_through(invocation: &Invocation, interrupts: &mut Interrupts) -> Result<u8> {
+    let mut child = invocation
+        .command(false)
+        .spawn()
+        .map_err(|source| invocation.cannot_start(source))?;
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .map(Pid::from_raw);
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status.map_err(|source| Error::System { what: "waiting for restic", source })?;
+                return Ok(exit_code(status));
+            }
+            // From a terminal restic has got it already; it takes only the first one to heart.
+            signal = interrupts.next() => {
+                if let Some(pid) = pid {
+                    let _ = kill(pid, signal);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `start-server`: serves the repository until it is told to stop, as the one server of its volume.
+
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::grace::Grace;
+use crate::settings::{Access, Settings};
+use crate::storage::{self, Listeners, Server};
+use crate::supervise::Interrupts;
+use crate::volume::{Holder, Lock, Locking, Volume};
+
+/// A job that looks whether a server runs holds the lock for a moment; a stopping server for a little longer.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+pub(super) async fn run() -> Result<u8> {
+    let settings = super::settings()?;
+    crate::log::start(settings.logging);
+    let mut interrupts = Interrupts::new()?;
+    let volume = Volume::open(&settings.home)?;
+    let mut lock = lock(&volume).await?;
+
+    let (socket, _folder) = socket(&volume)?;
+    let port = storage::address(&settings.rest.access, settings.rest.port);
+    let listeners = Listeners {
+        socket: socket.clone(),
+        port: Some(port),
+    };
+    tell_access(&settings);
+    let server = tokio::select! {
+        server = Server::start(&settings, &listeners) => server?,
+        signal = interrupts.next() => return Err(Error::Interrupted { signal }),
+    };
+    lock.sign(Some(socket.clone()))
+        .map_err(|source| Error::Volume {
+            path: volume.run_directory(),
+            source,
+        })?;
+    tell_repository(server.endpoint(), &settings).await;
+
+    let signal = interrupts.next().await;
+    tracing::info!("stopping on {signal}");
+    server.stop(Grace::new(settings.stop_grace).server()).await;
+    let _ = std::fs::remove_file(socket);
+    tracing::info!("stopped");
+    Ok(0)
+}
+
+async fn lock(volume: &Volume) -> Result<Lock> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match volume.lock_server()? {
+            Locking::Ours(lock) => return Ok(lock),
+            Locking::Held(holder) if Instant::now() >= until => {
+                return Err(Error::AnotherServer {
+                    holder: Holder::describe(holder.as_ref()),
+                });
+            }
+            Locking::Held(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Where the jobs reach the server: in the volume, so that other containers reach it too, where it carries sockets.
+fn socket(volume: &Volume) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
+    let path = volume.run_directory().join("rest.sock");
+    let _ = std::fs::remove_file(&path);
+    match UnixListener::bind(&path) {
+        Ok(_) => Ok((path, None)),
+        Err(error) => {
+            tracing::warn!(
+                "the volume carries no sockets ({error}): jobs in this container use the server, one-shot containers \
+                 start one of their own"
+            );
+            let folder = tempfile::tempdir().map_err(|source| Error::System {
+                what: "making a temporary folder",
+                source,
+            })?;
+            Ok((folder.path().join("rest.sock"), Some(folder)))
+        }
+    }
+}
+
+fn tell_access(settings: &Settings) {
+    let port = settings.rest.port;
+    match settings.rest.access {
+        Access::Login { .. } => {
+            tracing::info!("port {port} serves who has the user name and password")
+        }
+        Access::Anonymous => tracing::warn!(
+            "port {port} serves everybody who reaches it: RESTIC_REST_ANONYMOUS=true"
+        ),
+        Access::Local => tracing::info!(
+            "port {port} is closed to other containers; to open it set RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
+        ),
+    }
+}
+
+async fn tell_repository(endpoint: &Endpoint, settings: &Settings) {
+    let remote = &settings.remote;
+    match endpoint.has_config_now().await {
+        Ok(true) => tracing::info!("ready: serving the repository at {remote}"),
+        Ok(false) => {
+            tracing::info!("ready: no repository yet at {remote}, the first backup makes it")
+        }
+        Err(error) => tracing::error!("up, but not healthy: {error}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! The repository for the length of a command: through the running server of the volume, else through one of our own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::grace::Grace;
+use crate::settings::Settings;
+use crate::storage::{Listeners, Server};
+use crate::volume::{Holder, Volume};
+
+/// A server that holds the volume's lock tells within this time where it listens.
+const SIGNING: Duration = Duration::from_secs(25);
+
+/// Gives `work` the endpoint of the repository; a server that was started for it is gone afterwards.
+pub async fn with_repository<T>(
+    settings: &Settings,
+    volume: &Volume,
+    work: impl AsyncFnOnce(&Endpoint) -> Result<T>,
+) -> Result<T> {
+    if let Some(endpoint) = running_server(settings, volume).await? {
+        return work(&endpoint).await;
+    }
+    let folder = tempfile::Builder::new()
+        .prefix("cloud-backup-")
+        .tempdir()
+        .map_err(|source| Error::System {
+            what: "making a temporary folder",
+            source,
+        })?;
+    let listeners = Listeners {
+        socket: folder.path().join("rest.sock"),
+        port: None,
+    };
+    let server = Server::start(settings, &listeners).await?;
+    let end = work(server.endpoint()).await;
+    server.stop(Grace::new(settings.stop_grace).server()).await;
+    end
+}
+
+/// The endpoint of the server that holds this volume, in this container or in another one.
+///
+/// `None` where there is none, or where its socket cannot be reached from here: not every volume carries sockets.
+pub async fn running_server(settings: &Settings, volume: &Volume) -> Result<Option<Endpoint>> {
+    let until = Instant::now() + SIGNING;
+    loop {
+        let Some(holder) = volume.server()? else {
+            return Ok(None);
+        };
+        if let Some(socket) = holder.as_ref().and_then(|holder| holder.socket.as_deref()) {
+            let reachable = socket.exists() && is_ours(socket, volume, holder.as_ref());
+            return reachable
+                .then(|| Endpoint::socket(socket.to_owned(), &settings.rest.access))
+                .transpose();
+        }
+        if Instant::now() >= until {
+            return Err(Error::NoAnswer { after: SIGNING });
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A socket in the volume is the server's wherever we are; one outside of it only in the server's own container.
+fn is_ours(socket: &Path, volume: &Volume, holder: Option<&Holder>) -> bool {
+    socket.starts_with(volume.run_directory()) || holder.is_some_and(Holder::is_here)
+}
