@@ -1,0 +1,237 @@
+//! Containers of the built image: an [`Installation`] is one volume with its settings, as one user would have it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// What tests plant as secrets, to look for them where they must not be.
+pub const RESTIC_PASSWORD: &str = "planted-restic-password-7d1f";
+
+/// The image under test.
+pub fn image() -> String {
+    std::env::var("CLOUD_BACKUP_IMAGE").unwrap_or_else(|_| "cloud-user-backup:dev".to_owned())
+}
+
+/// Runs docker and gives what came out, whatever the end.
+pub fn docker<'a>(args: impl IntoIterator<Item = &'a str>) -> Ended {
+    let args: Vec<&str> = args.into_iter().collect();
+    let output = Command::new("docker").args(&args).stdin(Stdio::null()).output().expect("docker can be started");
+    Ended::of(format!("docker {}", args.join(" ")), &output)
+}
+
+/// How a command ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    pub command: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn of(command: String, output: &Output) -> Self {
+        Self {
+            command,
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fails the test unless the command ended with this code.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Self {
+        assert_eq!(self.code, expected, "{}\n--- stdout\n{}--- stderr\n{}", self.command, self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails the test unless the command ended well.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.code(0)
+    }
+
+    /// Both streams, for what may be on either.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// Fails the test unless this text is in one of the streams.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.all().contains(text), "{} does not say {text:?}:\n{}", self.command, self.all());
+        self
+    }
+}
+
+/// One volume, its settings and its containers; all are removed with it.
+pub struct Installation {
+    name: String,
+    env: Vec<(String, String)>,
+    docker_args: Vec<String>,
+    source: tempfile::TempDir,
+}
+
+impl Installation {
+    /// On local storage in the volume, with an empty source directory mounted at `/backup/dir1`.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("cub-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let source = tempfile::tempdir().expect("a temporary folder");
+        std::fs::set_permissions(source.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("chmod");
+        docker(["volume", "create", &name]).ok();
+        Self { name, env: Vec::new(), docker_args: Vec::new(), source }
+            .env("BACKUP_REMOTE", "/home/user/storage")
+            .env("RESTIC_PASSWORD", RESTIC_PASSWORD)
+    }
+
+    /// Sets a variable for every container from now on; an empty value is an unset one.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds options of `docker run` for every container from now on.
+    pub fn with<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        self.docker_args.extend(args.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Writes a file of the source directory, which containers see at `/backup/dir1`.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let file = self.source.path().join(path);
+        std::fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+        std::fs::write(&file, content).expect("a written file");
+        file
+    }
+
+    pub fn source(&self) -> &Path {
+        self.source.path()
+    }
+
+    pub fn volume(&self) -> &str {
+        &self.name
+    }
+
+    fn run_args(&self) -> Vec<String> {
+        let mut args = vec![format!("--volume={}:/home/user", self.name)];
+        args.push(format!("--volume={}:/backup/dir1", self.source.path().display()));
+        args.extend(["--hostname=my-VM", "--workdir=/backup", "--add-host=host.docker.internal:host-gateway"].map(str::to_owned));
+        args.push(format!("--label={}", self.name));
+        args.extend(self.env.iter().map(|(name, value)| format!("--env={name}={value}")));
+        args.extend(self.docker_args.iter().cloned());
+        args
+    }
+
+    /// `docker run --rm IMAGE ARGS`: a one-shot container, as `docker compose run --rm cloud-backup ARGS` makes it.
+    pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        let options = self.run_args();
+        let image = image();
+        let all = ["run", "--rm"].into_iter().chain(options.iter().map(String::as_str)).chain([image.as_str()]).chain(args);
+        docker(all)
+    }
+
+    /// Starts a container in the background and does not wait for anything.
+    pub fn start<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Container {
+        let options = self.run_args();
+        let image = image();
+        let all = ["run", "--detach"].into_iter().chain(options.iter().map(String::as_str)).chain([image.as_str()]).chain(args);
+        Container { id: docker(all).ok().stdout.trim().to_owned() }
+    }
+
+    /// Starts the server and waits until it is healthy.
+    pub fn server(&self) -> Container {
+        let server = self.start(["start-server"]);
+        server.wait_for("the server is healthy", |server| server.exec(["healthcheck"]).code == 0);
+        server
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        let containers = docker(["ps", "--all", "--quiet", "--filter", &format!("label={}", self.name)]).stdout;
+        for container in containers.lines() {
+            docker(["rm", "--force", "--volumes", container]);
+        }
+        docker(["volume", "rm", "--force", &self.name]);
+    }
+}
+
+/// A container in the background; its installation removes it.
+#[derive(Debug, Clone)]
+pub struct Container {
+    pub id: String,
+}
+
+impl Container {
+    /// `docker exec -u user`, as Ofelia does it: no TTY, no shell.
+    pub fn exec<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        self.exec_with([], args)
+    }
+
+    /// The same with options of `docker exec`, such as `--env=NAME=value`.
+    pub fn exec_with<'a>(&self, options: impl IntoIterator<Item = &'a str>, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        docker(["exec", "--user=user"].into_iter().chain(options).chain([self.id.as_str()]).chain(args))
+    }
+
+    /// Starts a job by `docker exec` and gives the process, to be waited for.
+    pub fn spawn_exec<'a>(&self, options: impl IntoIterator<Item = &'a str>, args: impl IntoIterator<Item = &'a str>) -> std::process::Child {
+        Command::new("docker")
+            .args(["exec", "--user=user"])
+            .args(options.into_iter().collect::<Vec<_>>())
+            .arg(&self.id)
+            .args(args.into_iter().collect::<Vec<_>>())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("docker can be started")
+    }
+
+    /// A shell command as root, to look around or to break something.
+    pub fn shell(&self, script: &str) -> Ended {
+        docker(["exec", "--user=root", &self.id, "sh", "-c", script])
+    }
+
+    pub fn logs(&self) -> String {
+        docker(["logs", &self.id]).all()
+    }
+
+    /// `docker stop` with its default grace; how long it took.
+    pub fn stop(&self) -> Duration {
+        let begun = Instant::now();
+        docker(["stop", &self.id]).ok();
+        begun.elapsed()
+    }
+
+    /// The exit code of the ended container.
+    pub fn exit_code(&self) -> i32 {
+        self.inspect("{{.State.ExitCode}}").parse().expect("a number")
+    }
+
+    pub fn inspect(&self, format: &str) -> String {
+        docker(["inspect", "--format", format, &self.id]).ok().stdout.trim().to_owned()
+    }
+
+    /// All processes of the container: state and command line, one a line.
+    pub fn processes(&self) -> String {
+        let mut text = String::new();
+        for line in docker(["top", &self.id, "-eo", "pid,ppid,stat,args"]).stdout.lines().skip(1) {
+            let _ = writeln!(text, "{}", line.trim());
+        }
+        text
+    }
+
+    /// Waits for a condition for at most 30 s, and fails the test with the log when it does not come.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !condition(self) {
+            assert!(Instant::now() < until, "not within 30 s: {what}; the log:\n{}", self.logs());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
