@@ -73,6 +73,8 @@ RUN for command in start-server backup forget restic healthcheck; do \
 
 COPY --from=build /build/target/release/cloud-backup /usr/local/bin/
 
+# A job that was started as root goes on as this user.
+ENV CLOUD_BACKUP_USER=user
 USER user
 WORKDIR /backup
 EXPOSE 8080

@@ -13,6 +13,7 @@ pub mod error;
 pub mod grace;
 pub mod init;
 pub mod log;
+pub mod privileges;
 pub mod report;
 pub mod repository;
 pub mod settings;
@@ -27,7 +28,7 @@ const USAGE: u8 = 64;
 
 /// Runs a command line and gives its exit code; an error is told on standard error.
 #[must_use]
-pub fn run(args: Vec<OsString>) -> ExitCode {
+pub fn run(args: &[OsString]) -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == supervise::BOUND) {
         eprintln!(
             "cloud-backup: cannot start {:?}: {}",
@@ -36,7 +37,7 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
         );
         return ExitCode::from(126);
     }
-    let cli = match cli::Cli::read(&args) {
+    let cli = match cli::Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to standard output and is no error.
@@ -44,8 +45,12 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
+    if let Some(error) = privileges::give_up_root(args) {
+        tell(&error);
+        return ExitCode::from(error.exit_code());
+    }
     let end = if init::is_needed() {
-        supervised(&args)
+        supervised(args)
     } else {
         command::run(cli)
     };

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cloud_backup::run(std::env::args_os().collect())
+    cloud_backup::run(&std::env::args_os().collect::<Vec<_>>())
 }
