@@ -44,7 +44,7 @@ pub fn run(args: &[OsString], grace: Grace) -> Result<u8> {
         match Signal::try_from(signal).map_err(|errno| system("reading a signal")(errno.into()))? {
             Signal::SIGCHLD => {
                 if let Some(code) = reap(main) {
-                    end_the_rest(grace);
+                    end_the_rest(Instant::now() + grace.server());
                     return Ok(code);
                 }
             }
@@ -86,10 +86,10 @@ fn reap(main: Pid) -> Option<u8> {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, status)) if pid == main => {
-                code = Some(u8::try_from(status).unwrap_or(u8::MAX))
+                code = Some(u8::try_from(status).unwrap_or(u8::MAX));
             }
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
-                code = Some(signal_exit_code(signal))
+                code = Some(signal_exit_code(signal));
             }
             Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
             Ok(_) | Err(Errno::EINTR) => (),
@@ -131,7 +131,7 @@ impl Stop {
             let _ = kill(self.main, self.signal);
             self.wait_for_main(signals);
         }
-        end_the_rest(self.grace);
+        end_the_rest(self.begun + self.grace.all());
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
         let until = Instant::now() + POLL * 4;
         while self.code.is_none() && Instant::now() < until {
@@ -193,11 +193,10 @@ fn parent(pid: i32) -> Option<i32> {
 }
 
 /// Ends what the main command left behind: orphans, and jobs of a server that ended by itself.
-fn end_the_rest(grace: Grace) {
+fn end_the_rest(until: Instant) {
     if kill(Pid::from_raw(-1), Signal::SIGTERM).is_err() {
         return;
     }
-    let until = Instant::now() + grace.server();
     while Instant::now() < until {
         if matches!(
             waitpid(None, Some(WaitPidFlag::WNOHANG)),

@@ -20,6 +20,17 @@ pub struct Logging {
     pub level: LevelFilter,
 }
 
+impl Logging {
+    /// For a command whose standard error is its user's screen.
+    #[must_use]
+    pub fn warnings_only(self) -> Self {
+        Self {
+            level: self.level.min(LevelFilter::WARN),
+            ..self
+        }
+    }
+}
+
 /// Begins to log; a second call changes nothing.
 pub fn start(logging: Logging) {
     let builder = tracing_subscriber::fmt()

@@ -65,7 +65,6 @@ impl Invocation {
     }
 
     /// The same as an expression of duct, for short runs whose output is wanted whole.
-    #[must_use]
     pub fn expression(&self) -> duct::Expression {
         duct::cmd(&self.program, &self.args)
             .full_env(

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use crate::supervise::Interrupts;
 
 use super::job::{self, Job, Run};
 
@@ -17,15 +18,15 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         check: |checks| checks.backup,
         args,
     };
-    job::run(job, async |repository, run| {
-        if repository.ensure().await? {
-            run.say("no repository was there: one was initialised\n");
-        }
-        match run.restic_unlocking(repository).await {
+    job::run(job, async |repository, run, interrupts| {
+        prepare(repository, run, interrupts).await?;
+        let mut end = run.restic_unlocking(repository, interrupts).await;
+        if matches!(end, Err(Error::NoRepository { .. })) {
             // restic saw none where there was one a moment ago: the proof decides again, once.
-            Err(Error::NoRepository { .. }) => again(repository, run).await?,
-            end => end?,
+            prepare(repository, run, interrupts).await?;
+            end = run.restic_unlocking(repository, interrupts).await;
         }
+        end?;
         if let Err(error) = repository.pin_if_new().await {
             run.say(&format!(
                 "warning: the repository's id is not kept in the volume: {error}\n"
@@ -36,7 +37,13 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     .await
 }
 
-async fn again(repository: &Repository<'_>, run: &mut Run) -> Result<()> {
-    repository.ensure().await?;
-    run.restic_unlocking(repository).await
+async fn prepare(
+    repository: &Repository<'_>,
+    run: &mut Run,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
+    if interrupts.unless(repository.ensure()).await? {
+        run.say("no repository was there: one was initialised\n");
+    }
+    Ok(())
 }

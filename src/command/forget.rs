@@ -19,9 +19,9 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         check: |checks| checks.forget,
         args,
     };
-    job::run(job, async |repository, run| {
-        repository.require().await?;
-        run.restic_unlocking(repository).await
+    job::run(job, async |repository, run, interrupts| {
+        interrupts.unless(repository.require()).await?;
+        run.restic_unlocking(repository, interrupts).await
     })
     .await
 }

@@ -36,7 +36,6 @@ pub(super) struct Job {
 pub(super) struct Run {
     args: Vec<OsString>,
     transcript: Transcript,
-    interrupts: Interrupts,
 }
 
 /// Runs a job from its lock to its report; gives the exit code.
@@ -44,7 +43,7 @@ pub(super) struct Run {
 /// Every end is reported, also that of a run which never began.
 pub(super) async fn run(
     job: Job,
-    work: impl AsyncFnOnce(&Repository<'_>, &mut Run) -> Result<()>,
+    work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
     let settings = match super::settings() {
         Ok(settings) => settings,
@@ -60,6 +59,7 @@ pub(super) async fn run(
             return Ok(error.exit_code());
         }
     };
+    crate::log::start(settings.logging.warnings_only());
     let reporter = Reporter::new((job.check)(settings.checks.clone()), Deadlines::default());
     match locked(&job, &settings) {
         Ok((volume, _lock)) => perform(job, &settings, &volume, reporter, work).await,
@@ -99,7 +99,7 @@ async fn perform(
     settings: &Settings,
     volume: &Volume,
     mut reporter: Reporter,
-    work: impl AsyncFnOnce(&Repository<'_>, &mut Run) -> Result<()>,
+    work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
     let redactor = settings.environment.redactor();
     let transcript = Transcript {
@@ -111,15 +111,22 @@ async fn perform(
         .into_iter()
         .chain(job.args.iter().cloned())
         .collect();
-    let mut run = Run {
-        args,
-        transcript,
-        interrupts: Interrupts::new()?,
-    };
+    let mut run = Run { args, transcript };
+    let mut interrupts = Interrupts::new()?;
     reporter.start();
-    let end = with_repository(settings, volume, async |endpoint| {
-        work(&Repository::new(settings, volume, endpoint)?, &mut run).await
-    })
+    let end = with_repository(
+        settings,
+        volume,
+        &mut interrupts,
+        async |endpoint, interrupts| {
+            work(
+                &Repository::new(settings, volume, endpoint)?,
+                &mut run,
+                interrupts,
+            )
+            .await
+        },
+    )
     .await;
     let code = end.as_ref().map_or_else(Error::exit_code, |()| 0);
     if matches!(end, Err(Error::Interrupted { .. })) {
@@ -127,7 +134,7 @@ async fn perform(
     }
     deliver(
         reporter,
-        &job.report(end.as_ref().map(|()| ()), Some(&run.transcript)),
+        &job.report(end.as_ref().copied(), Some(&run.transcript)),
         Some(code),
     )
     .await;
@@ -137,6 +144,9 @@ async fn perform(
 /// Tells the result here and to the check; without an exit code it is a note that changes no state.
 async fn deliver(reporter: Reporter, report: &Report, code: Option<u8>) {
     eprintln!("cloud-backup: {}", report.verdict);
+    if report.tail.is_empty() {
+        report.summary.iter().for_each(|line| eprintln!("{line}"));
+    }
     if let Some(remedy) = &report.remedy {
         eprintln!("  -> {remedy}");
     }
@@ -185,9 +195,13 @@ impl Run {
     }
 
     /// Runs restic; where the repository is locked, removes stale locks and tries once more, waiting for live ones.
-    pub(super) async fn restic_unlocking(&mut self, repository: &Repository<'_>) -> Result<()> {
+    pub(super) async fn restic_unlocking(
+        &mut self,
+        repository: &Repository<'_>,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
         let first = repository
-            .run(&self.args, &mut self.transcript, &mut self.interrupts)
+            .run(&self.args, &mut self.transcript, interrupts)
             .await;
         let Err(Error::Locked { holder }) = first else {
             return first;
@@ -207,7 +221,7 @@ impl Run {
             args.insert(1, format!("--retry-lock={LOCK_WAIT}").into());
         }
         repository
-            .run(&args, &mut self.transcript, &mut self.interrupts)
+            .run(&args, &mut self.transcript, interrupts)
             .await
     }
 }

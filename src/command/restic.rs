@@ -20,17 +20,28 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         return bare(args).await;
     }
     let settings = super::settings()?;
+    crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
-    with_repository(&settings, &volume, async |endpoint| {
-        let repository = Repository::new(&settings, &volume, endpoint)?;
-        let code = pass_through(&repository.invocation(args.clone()), &mut interrupts).await?;
-        if code == 0 && args.iter().any(|arg| arg == "init") {
+    with_repository(
+        &settings,
+        &volume,
+        &mut interrupts,
+        async |endpoint, interrupts| {
+            let repository = Repository::new(&settings, &volume, endpoint)?;
+            let code = pass_through(&repository.invocation(args.clone()), interrupts).await?;
             // The repository that the user has made is the one to find from now on.
-            repository.pin().await?;
-        }
-        Ok(code)
-    })
+            if code == 0
+                && args.iter().any(|arg| arg == "init")
+                && let Err(error) = repository.pin().await
+            {
+                eprintln!(
+                    "cloud-backup: warning: the repository's id is not kept in the volume: {error}"
+                );
+            }
+            Ok(code)
+        },
+    )
     .await
 }
 

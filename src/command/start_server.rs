@@ -31,10 +31,9 @@ pub(super) async fn run() -> Result<u8> {
         port: Some(port),
     };
     tell_access(&settings);
-    let server = tokio::select! {
-        server = Server::start(&settings, &listeners) => server?,
-        signal = interrupts.next() => return Err(Error::Interrupted { signal }),
-    };
+    let server = interrupts
+        .unless(Server::start(&settings, &listeners))
+        .await?;
     lock.sign(Some(socket.clone()))
         .map_err(|source| Error::Volume {
             path: volume.run_directory(),
@@ -89,7 +88,7 @@ fn tell_access(settings: &Settings) {
     let port = settings.rest.port;
     match settings.rest.access {
         Access::Login { .. } => {
-            tracing::info!("port {port} serves who has the user name and password")
+            tracing::info!("port {port} serves who has the user name and password");
         }
         Access::Anonymous => tracing::warn!(
             "port {port} serves everybody who reaches it: RESTIC_REST_ANONYMOUS=true"
@@ -105,7 +104,7 @@ async fn tell_repository(endpoint: &Endpoint, settings: &Settings) {
     match endpoint.has_config_now().await {
         Ok(true) => tracing::info!("ready: serving the repository at {remote}"),
         Ok(false) => {
-            tracing::info!("ready: no repository yet at {remote}, the first backup makes it")
+            tracing::info!("ready: no repository yet at {remote}, the first backup makes it");
         }
         Err(error) => tracing::error!("up, but not healthy: {error}"),
     }

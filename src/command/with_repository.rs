@@ -10,19 +10,23 @@ use crate::error::{Error, Result};
 use crate::grace::Grace;
 use crate::settings::Settings;
 use crate::storage::{Listeners, Server};
+use crate::supervise::Interrupts;
 use crate::volume::{Holder, Volume};
 
 /// A server that holds the volume's lock tells within this time where it listens.
 const SIGNING: Duration = Duration::from_secs(25);
 
 /// Gives `work` the endpoint of the repository; a server that was started for it is gone afterwards.
+///
+/// Until `work` begins, a signal ends the command; from then on `work` has the signals.
 pub async fn with_repository<T>(
     settings: &Settings,
     volume: &Volume,
-    work: impl AsyncFnOnce(&Endpoint) -> Result<T>,
+    interrupts: &mut Interrupts,
+    work: impl AsyncFnOnce(&Endpoint, &mut Interrupts) -> Result<T>,
 ) -> Result<T> {
-    if let Some(endpoint) = running_server(settings, volume).await? {
-        return work(&endpoint).await;
+    if let Some(endpoint) = interrupts.unless(running_server(settings, volume)).await? {
+        return work(&endpoint, interrupts).await;
     }
     let folder = tempfile::Builder::new()
         .prefix("cloud-backup-")
@@ -35,8 +39,10 @@ pub async fn with_repository<T>(
         socket: folder.path().join("rest.sock"),
         port: None,
     };
-    let server = Server::start(settings, &listeners).await?;
-    let end = work(server.endpoint()).await;
+    let server = interrupts
+        .unless(Server::start(settings, &listeners))
+        .await?;
+    let end = work(server.endpoint(), interrupts).await;
     server.stop(Grace::new(settings.stop_grace).server()).await;
     end
 }

@@ -18,9 +18,9 @@ use super::{Invocation, Redactor, end, exit_code};
 /// The first pause before a restart; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// After this long without a crash the pauses begin anew.
-const HEALTHY: Duration = Duration::from_secs(5 * 60);
+const HEALTHY: Duration = Duration::from_mins(5);
 /// After its end a program's stream may be held open by its children; this long its last words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// So many of its last lines are told when it ends.
@@ -104,9 +104,8 @@ impl Life {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
-            let last_words = match self.run_once().await {
-                Some(last_words) => last_words,
-                None => break,
+            let Some(last_words) = self.run_once().await else {
+                break;
             };
             if started.elapsed() >= HEALTHY {
                 pause = FIRST_PAUSE;
@@ -170,7 +169,7 @@ impl Life {
         let last_words = Vec::from(last_lines).join("\n");
         match child.wait().await {
             Ok(status) => {
-                tracing::error!("{name} ended with code {}: {last_words}", exit_code(status))
+                tracing::error!("{name} ended with code {}: {last_words}", exit_code(status));
             }
             Err(error) => tracing::error!("{name} is lost: {error}"),
         }

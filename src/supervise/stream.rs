@@ -45,6 +45,14 @@ impl Interrupts {
         })
     }
 
+    /// Does this work, unless a signal comes first.
+    pub async fn unless<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            end = work => end,
+            signal = self.next() => Err(Error::Interrupted { signal }),
+        }
+    }
+
     /// Waits for the next one.
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
