@@ -24,7 +24,7 @@ mod findings;
 pub use findings::Findings;
 
 /// A short restic command (init, unlock, cat config) may take this long.
-const SHORT_RUN: Duration = Duration::from_secs(120);
+const SHORT_RUN: Duration = Duration::from_mins(2);
 
 /// The repository behind a REST server, as restic works on it.
 #[derive(Debug)]

@@ -150,13 +150,10 @@ impl Settings {
         read_secret_files(&mut vars, &mut problems);
         vars.retain(|_, value| !value.trim().is_empty());
 
-        let raw: Raw = match envy::from_iter(vars.clone()) {
-            Ok(raw) => raw,
+        let Ok(raw) = envy::from_iter::<_, Raw>(vars.clone()) else {
             // Every field is an optional text, so this is unreachable; envy's own message could show a value.
-            Err(_) => {
-                problems.push(Problem::new("the environment", "cannot be read"));
-                return Err(Error::Settings(problems));
-            }
+            problems.push(Problem::new("the environment", "cannot be read"));
+            return Err(Error::Settings(problems));
         };
 
         let mut warnings = Vec::new();
@@ -220,7 +217,7 @@ fn utf8_pairs(
         match value.into_string() {
             Ok(value) => drop(pairs.insert(name, value)),
             Err(_) if is_ours(&name) => {
-                problems.push(Problem::new(name, "is not UTF-8 text: type it again"))
+                problems.push(Problem::new(name, "is not UTF-8 text: type it again"));
             }
             Err(_) => (),
         }
