@@ -17,7 +17,11 @@ pub fn image() -> String {
 /// Runs docker and gives what came out, whatever the end.
 pub fn docker<'a>(args: impl IntoIterator<Item = &'a str>) -> Ended {
     let args: Vec<&str> = args.into_iter().collect();
-    let output = Command::new("docker").args(&args).stdin(Stdio::null()).output().expect("docker can be started");
+    let output = Command::new("docker")
+        .args(&args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("docker can be started");
     Ended::of(format!("docker {}", args.join(" ")), &output)
 }
 
@@ -43,7 +47,11 @@ impl Ended {
     /// Fails the test unless the command ended with this code.
     #[track_caller]
     pub fn code(self, expected: i32) -> Self {
-        assert_eq!(self.code, expected, "{}\n--- stdout\n{}--- stderr\n{}", self.command, self.stdout, self.stderr);
+        assert_eq!(
+            self.code, expected,
+            "{}\n--- stdout\n{}--- stderr\n{}",
+            self.command, self.stdout, self.stderr
+        );
         self
     }
 
@@ -61,7 +69,12 @@ impl Ended {
     /// Fails the test unless this text is in one of the streams.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.all().contains(text), "{} does not say {text:?}:\n{}", self.command, self.all());
+        assert!(
+            self.all().contains(text),
+            "{} does not say {text:?}:\n{}",
+            self.command,
+            self.all()
+        );
         self
     }
 }
@@ -78,13 +91,26 @@ impl Installation {
     /// On local storage in the volume, with an empty source directory mounted at `/backup/dir1`.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("cub-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "cub-test-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let source = tempfile::tempdir().expect("a temporary folder");
-        std::fs::set_permissions(source.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("chmod");
+        std::fs::set_permissions(
+            source.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .expect("chmod");
         docker(["volume", "create", &name]).ok();
-        Self { name, env: Vec::new(), docker_args: Vec::new(), source }
-            .env("BACKUP_REMOTE", "/home/user/storage")
-            .env("RESTIC_PASSWORD", RESTIC_PASSWORD)
+        Self {
+            name,
+            env: Vec::new(),
+            docker_args: Vec::new(),
+            source,
+        }
+        .env("BACKUP_REMOTE", "/home/user/storage")
+        .env("RESTIC_PASSWORD", RESTIC_PASSWORD)
     }
 
     /// Sets a variable for every container from now on; an empty value is an unset one.
@@ -118,41 +144,76 @@ impl Installation {
 
     fn run_args(&self) -> Vec<String> {
         let mut args = vec![format!("--volume={}:/home/user", self.name)];
-        args.push(format!("--volume={}:/backup/dir1", self.source.path().display()));
-        args.extend(["--hostname=my-VM", "--workdir=/backup", "--add-host=host.docker.internal:host-gateway"].map(str::to_owned));
+        args.push(format!(
+            "--volume={}:/backup/dir1",
+            self.source.path().display()
+        ));
+        args.extend(
+            [
+                "--hostname=my-VM",
+                "--workdir=/backup",
+                "--add-host=host.docker.internal:host-gateway",
+            ]
+            .map(str::to_owned),
+        );
         args.push(format!("--label={}", self.name));
-        args.extend(self.env.iter().map(|(name, value)| format!("--env={name}={value}")));
+        args.extend(
+            self.env
+                .iter()
+                .map(|(name, value)| format!("--env={name}={value}")),
+        );
         args.extend(self.docker_args.iter().cloned());
         args
     }
 
     /// `docker run --rm IMAGE ARGS`: a one-shot container, as `docker compose run --rm cloud-backup ARGS` makes it.
     pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        let args: Vec<&str> = args.into_iter().collect();
         let options = self.run_args();
         let image = image();
-        let all = ["run", "--rm"].into_iter().chain(options.iter().map(String::as_str)).chain([image.as_str()]).chain(args);
+        let all = ["run", "--rm"]
+            .into_iter()
+            .chain(options.iter().map(String::as_str))
+            .chain([image.as_str()])
+            .chain(args);
         docker(all)
     }
 
     /// Starts a container in the background and does not wait for anything.
     pub fn start<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Container {
+        let args: Vec<&str> = args.into_iter().collect();
         let options = self.run_args();
         let image = image();
-        let all = ["run", "--detach"].into_iter().chain(options.iter().map(String::as_str)).chain([image.as_str()]).chain(args);
-        Container { id: docker(all).ok().stdout.trim().to_owned() }
+        let all = ["run", "--detach"]
+            .into_iter()
+            .chain(options.iter().map(String::as_str))
+            .chain([image.as_str()])
+            .chain(args);
+        Container {
+            id: docker(all).ok().stdout.trim().to_owned(),
+        }
     }
 
     /// Starts the server and waits until it is healthy.
     pub fn server(&self) -> Container {
         let server = self.start(["start-server"]);
-        server.wait_for("the server is healthy", |server| server.exec(["healthcheck"]).code == 0);
+        server.wait_for("the server is healthy", |server| {
+            server.exec(["healthcheck"]).code == 0
+        });
         server
     }
 }
 
 impl Drop for Installation {
     fn drop(&mut self) {
-        let containers = docker(["ps", "--all", "--quiet", "--filter", &format!("label={}", self.name)]).stdout;
+        let containers = docker([
+            "ps",
+            "--all",
+            "--quiet",
+            "--filter",
+            &format!("label={}", self.name),
+        ])
+        .stdout;
         for container in containers.lines() {
             docker(["rm", "--force", "--volumes", container]);
         }
@@ -173,12 +234,22 @@ impl Container {
     }
 
     /// The same with options of `docker exec`, such as `--env=NAME=value`.
-    pub fn exec_with<'a>(&self, options: impl IntoIterator<Item = &'a str>, args: impl IntoIterator<Item = &'a str>) -> Ended {
-        docker(["exec", "--user=user"].into_iter().chain(options).chain([self.id.as_str()]).chain(args))
+    pub fn exec_with<'a>(
+        &self,
+        options: impl IntoIterator<Item = &'a str>,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Ended {
+        let options: Vec<&str> = options.into_iter().collect();
+        let args: Vec<&str> = args.into_iter().collect();
+        docker([&["exec", "--user=user"], &options[..], &[&self.id], &args].concat())
     }
 
     /// Starts a job by `docker exec` and gives the process, to be waited for.
-    pub fn spawn_exec<'a>(&self, options: impl IntoIterator<Item = &'a str>, args: impl IntoIterator<Item = &'a str>) -> std::process::Child {
+    pub fn spawn_exec<'a>(
+        &self,
+        options: impl IntoIterator<Item = &'a str>,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> std::process::Child {
         Command::new("docker")
             .args(["exec", "--user=user"])
             .args(options.into_iter().collect::<Vec<_>>())
@@ -209,17 +280,27 @@ impl Container {
 
     /// The exit code of the ended container.
     pub fn exit_code(&self) -> i32 {
-        self.inspect("{{.State.ExitCode}}").parse().expect("a number")
+        self.inspect("{{.State.ExitCode}}")
+            .parse()
+            .expect("a number")
     }
 
     pub fn inspect(&self, format: &str) -> String {
-        docker(["inspect", "--format", format, &self.id]).ok().stdout.trim().to_owned()
+        docker(["inspect", "--format", format, &self.id])
+            .ok()
+            .stdout
+            .trim()
+            .to_owned()
     }
 
     /// All processes of the container: state and command line, one a line.
     pub fn processes(&self) -> String {
         let mut text = String::new();
-        for line in docker(["top", &self.id, "-eo", "pid,ppid,stat,args"]).stdout.lines().skip(1) {
+        for line in docker(["top", &self.id, "-eo", "pid,ppid,stat,args"])
+            .stdout
+            .lines()
+            .skip(1)
+        {
             let _ = writeln!(text, "{}", line.trim());
         }
         text
@@ -230,8 +311,107 @@ impl Container {
     pub fn wait_for(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let until = Instant::now() + Duration::from_secs(30);
         while !condition(self) {
-            assert!(Instant::now() < until, "not within 30 s: {what}; the log:\n{}", self.logs());
+            assert!(
+                Instant::now() < until,
+                "not within 30 s: {what}; the log:\n{}",
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+impl Installation {
+    /// The same options with another entrypoint: what a stranger to our program sees and does on this volume.
+    pub fn run_program<'a>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Ended {
+        let options = self.run_args();
+        let (entrypoint, image) = (format!("--entrypoint={program}"), image());
+        let all = ["run", "--rm", &entrypoint]
+            .into_iter()
+            .chain(options.iter().map(String::as_str))
+            .chain([image.as_str()])
+            .chain(args);
+        docker(all)
+    }
+
+    /// The command line of [`Self::run`] with options of `docker run`, to be given streams or to be left running.
+    pub fn command<'a>(
+        &self,
+        options: impl IntoIterator<Item = &'a str>,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        let mut command = Command::new("docker");
+        command
+            .args(["run", "--rm"])
+            .args(self.run_args())
+            .args(options.into_iter().collect::<Vec<_>>())
+            .arg(image())
+            .args(args.into_iter().collect::<Vec<_>>());
+        command
+    }
+
+    /// Adds a file of this many random bytes to the source directory: nothing that compresses or repeats.
+    pub fn write_random(&self, path: &str, bytes: usize) -> PathBuf {
+        let mut content = vec![0; bytes];
+        std::fs::File::open("/dev/urandom")
+            .and_then(|mut random| std::io::Read::read_exact(&mut random, &mut content))
+            .expect("random bytes");
+        self.write(path, content)
+    }
+}
+
+impl Container {
+    /// Sends a signal to the container's first process, as `docker kill --signal` does.
+    pub fn signal(&self, signal: &str) -> Ended {
+        docker(["kill", "--signal", signal, &self.id])
+    }
+
+    /// Whether its first process runs.
+    pub fn is_running(&self) -> bool {
+        self.inspect("{{.State.Running}}") == "true"
+    }
+
+    /// Waits for its end and gives the exit code.
+    #[track_caller]
+    pub fn wait(&self) -> i32 {
+        self.wait_for("the container ends", |container| !container.is_running());
+        self.exit_code()
+    }
+
+    /// The processes with this name and this text in their command line, by their numbers inside of the container.
+    pub fn pids(&self, name: &str, argument: &str) -> Vec<u32> {
+        let script = format!(
+            "for p in /proc/[0-9]*; do \
+               [ \"$(cat $p/comm 2>/dev/null)\" = '{name}' ] || continue; \
+               tr '\\0' ' ' <$p/cmdline | grep -q -e '{argument}' && echo ${{p#/proc/}}; \
+             done; true"
+        );
+        let found = self.shell(&script).stdout;
+        found.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    /// Waits for exactly one such process and gives its number.
+    #[track_caller]
+    pub fn pid(&self, name: &str, argument: &str) -> u32 {
+        self.wait_for(&format!("one {name} with {argument:?}"), |container| {
+            container.pids(name, argument).len() == 1
+        });
+        self.pids(name, argument)[0]
+    }
+
+    /// Sends a signal to a process by its number inside of the container.
+    #[track_caller]
+    pub fn kill(&self, signal: &str, pid: u32) {
+        self.shell(&format!("kill -s {signal} {pid}")).ok();
+    }
+}
+
+/// Waits for a started command and gives its end.
+pub fn ended(what: &str, child: std::process::Child) -> Ended {
+    let output = child.wait_with_output().expect("a command that was started");
+    Ended::of(what.to_owned(), &output)
 }
