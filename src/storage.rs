@@ -95,7 +95,7 @@ fn serve(settings: &Settings, listeners: &Listeners) -> Result<Invocation> {
         "--addr".into(),
         format!("unix://{}", listeners.socket.display()).into(),
     ]);
-    for address in &listeners.port {
+    if let Some(address) = &listeners.port {
         args.extend(["--addr".into(), address.into()]);
     }
     // Without a file rclone would warn at each start that there is none.

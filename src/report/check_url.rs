@@ -1,0 +1,135 @@
+//! Where one check is pinged. The path of the URL is a capability: who knows it can silence an alert, so it is never shown.
+
+use std::fmt;
+
+use url::Url;
+
+/// The ping URL of one check, as a variable such as `BACKUP_CHECK_URL` gives it.
+#[derive(Clone)]
+pub struct CheckUrl {
+    variable: &'static str,
+    url: Url,
+}
+
+/// Why a value is no check URL.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InvalidCheckUrl {
+    /// The guide's placeholder was left in.
+    #[error("it still holds the placeholder {0}: put your check's own UUID there")]
+    Placeholder(String),
+    /// Not an absolute URL of the web.
+    #[error("it must be a URL such as https://hc.cloud.infn.it/ping/<the check's UUID>")]
+    NotHttp,
+}
+
+impl CheckUrl {
+    /// Reads a URL such as `https://host/ping/<uuid>` or `https://host/ping/<key>/<slug>?create=1`.
+    pub fn parse(variable: &'static str, value: &str) -> Result<Self, InvalidCheckUrl> {
+        if let Some((_, rest)) = value.split_once('<') {
+            let name = rest.split('>').next().unwrap_or_default();
+            return Err(InvalidCheckUrl::Placeholder(format!("<{name}>")));
+        }
+        let url = Url::parse(value).map_err(|_| InvalidCheckUrl::NotHttp)?;
+        let usable = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && !url.path().trim_matches('/').is_empty();
+        if usable {
+            Ok(Self { variable, url })
+        } else {
+            Err(InvalidCheckUrl::NotHttp)
+        }
+    }
+
+    /// The variable that gave it.
+    #[must_use]
+    pub fn variable(&self) -> &'static str {
+        self.variable
+    }
+
+    /// The URL of one signal (`start`, `log`, or an exit code) of one run.
+    pub(super) fn signal(&self, signal: &str, run: &str) -> Url {
+        let mut url = self.url.clone();
+        let path = format!("{}/{signal}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        url.query_pairs_mut().append_pair("rid", run);
+        url
+    }
+}
+
+impl fmt::Display for CheckUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({}://{}/...)",
+            self.variable,
+            self.url.scheme(),
+            self.url.host_str().unwrap_or_default()
+        )
+    }
+}
+
+impl fmt::Debug for CheckUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CheckUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signal(value: &str) -> String {
+        CheckUrl::parse("BACKUP_CHECK_URL", value)
+            .unwrap()
+            .signal("start", "r")
+            .to_string()
+    }
+
+    #[test]
+    fn signals_are_added_to_the_path_and_a_query_is_kept() {
+        assert_eq!(
+            signal("https://hc.test/ping/u"),
+            "https://hc.test/ping/u/start?rid=r"
+        );
+        assert_eq!(
+            signal("https://hc.test/ping/u/"),
+            "https://hc.test/ping/u/start?rid=r"
+        );
+        assert_eq!(
+            signal("https://hc.test/ping/k/slug?create=1"),
+            "https://hc.test/ping/k/slug/start?create=1&rid=r"
+        );
+    }
+
+    #[test]
+    fn what_is_no_check_is_refused() {
+        let refused = |value| CheckUrl::parse("BACKUP_CHECK_URL", value).unwrap_err();
+        let placeholder = refused("https://hc.cloud.infn.it/ping/<uuid>");
+        assert_eq!(
+            placeholder,
+            InvalidCheckUrl::Placeholder("<uuid>".to_owned())
+        );
+        for value in [
+            "hc.test/ping/u",
+            "ftp://hc.test/ping/u",
+            "https://hc.test/",
+            "https://",
+        ] {
+            assert_eq!(refused(value), InvalidCheckUrl::NotHttp, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_capability_is_never_shown() {
+        let check = CheckUrl::parse(
+            "BACKUP_CHECK_URL",
+            "https://user:pw@hc.test/ping/secret-uuid",
+        )
+        .unwrap();
+        assert_eq!(
+            format!("{check} {check:?}").matches("secret-uuid").count(),
+            0
+        );
+        assert_eq!(check.to_string(), "BACKUP_CHECK_URL (https://hc.test/...)");
+    }
+}
