@@ -323,19 +323,35 @@ impl Container {
 
 impl Installation {
     /// The same options with another entrypoint: what a stranger to our program sees and does on this volume.
-    pub fn run_program<'a>(
+    pub fn run_program<'a>(&self, program: &str, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        let mut all = vec!["run".to_owned(), "--rm".to_owned()];
+        all.extend(self.program_args(program, args));
+        docker(all.iter().map(String::as_str))
+    }
+
+    /// The same in the background.
+    pub fn start_program<'a>(
         &self,
         program: &str,
         args: impl IntoIterator<Item = &'a str>,
-    ) -> Ended {
-        let options = self.run_args();
-        let (entrypoint, image) = (format!("--entrypoint={program}"), image());
-        let all = ["run", "--rm", &entrypoint]
-            .into_iter()
-            .chain(options.iter().map(String::as_str))
-            .chain([image.as_str()])
-            .chain(args);
-        docker(all)
+    ) -> Container {
+        let mut all = vec!["run".to_owned(), "--detach".to_owned()];
+        all.extend(self.program_args(program, args));
+        let all = all.iter().map(String::as_str);
+        Container {
+            id: docker(all).ok().stdout.trim().to_owned(),
+        }
+    }
+
+    fn program_args<'a>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<String> {
+        let mut all = self.run_args();
+        all.extend([format!("--entrypoint={program}"), image()]);
+        all.extend(args.into_iter().map(str::to_owned));
+        all
     }
 
     /// The command line of [`Self::run`] with options of `docker run`, to be given streams or to be left running.
@@ -412,6 +428,8 @@ impl Container {
 
 /// Waits for a started command and gives its end.
 pub fn ended(what: &str, child: std::process::Child) -> Ended {
-    let output = child.wait_with_output().expect("a command that was started");
+    let output = child
+        .wait_with_output()
+        .expect("a command that was started");
     Ended::of(what.to_owned(), &output)
 }
