@@ -237,12 +237,13 @@ impl Ping {
         limit: &AtomicUsize,
         body: impl Fn(usize) -> String,
     ) -> Try {
-        // A body of known length: reqwest sets Content-Length, without which Healthchecks stores nothing.
+        // Without its length Healthchecks stores a body as empty; reqwest leaves it out where it is 0.
         let text = body(limit.load(Ordering::Relaxed));
         let answer = client
             .post(self.check.signal(&self.signal, &self.run))
             .timeout(self.deadlines.attempt)
             .header("Content-Type", "text/plain; charset=utf-8")
+            .header("Content-Length", text.len())
             .body(text)
             .send()
             .await;

@@ -3,3 +3,5 @@
 //! `CLOUD_BACKUP_IMAGE` names the image. Everything a test makes (containers, volumes) is its own and goes with it.
 
 mod harness;
+mod healthchecks;
+mod report;
