@@ -81,7 +81,7 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/cloud-backup"]
 CMD ["start-server"]
-HEALTHCHECK --interval=1m --timeout=15s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=15s --start-period=30s --retries=3 \
     CMD ["/usr/local/bin/cloud-backup", "healthcheck"]
 
 # Last, so that a new revision alone rebuilds nothing.
