@@ -42,10 +42,13 @@ impl Server {
     pub async fn start(settings: &Settings, listeners: &Listeners) -> Result<Self> {
         let invocation = serve(settings, listeners)?;
         let endpoint = Endpoint::socket(listeners.socket.clone(), &settings.rest.access)?;
-        // A socket file outlives its server; the caller holds the lock or the folder is its own.
-        let _ = std::fs::remove_file(&listeners.socket);
+        // The caller holds the lock of the volume, or the folder is its own: nobody else's socket is removed.
         let server = Self {
-            service: Service::start(invocation, settings.environment.redactor()),
+            service: Service::start(
+                invocation,
+                settings.environment.redactor(),
+                Some(listeners.socket.clone()),
+            ),
             endpoint,
         };
         server.answer().await?;

@@ -3,6 +3,7 @@
 //! Pending -> Running -> (it ended) Waiting -> Running ... -> Ended. What it prints goes to our log, secrets replaced.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -55,13 +56,17 @@ pub struct Service {
 
 impl Service {
     /// Starts it, and keeps it running until [`Self::stop`].
+    ///
+    /// The file of a unix socket that it listens on is removed before each start: one that was killed leaves it
+    /// behind, and the next one could not listen there.
     #[must_use]
-    pub fn start(invocation: Invocation, redactor: Redactor) -> Self {
+    pub fn start(invocation: Invocation, redactor: Redactor, socket: Option<PathBuf>) -> Self {
         let (state_sender, state) = watch::channel(State::Pending);
         let (stop, stop_receiver) = watch::channel(None);
         let life = Life {
             invocation,
             redactor,
+            socket,
             state: state_sender,
             stop: stop_receiver,
         };
@@ -95,6 +100,7 @@ impl Drop for Service {
 struct Life {
     invocation: Invocation,
     redactor: Redactor,
+    socket: Option<PathBuf>,
     state: watch::Sender<State>,
     stop: watch::Receiver<Option<Duration>>,
 }
@@ -128,6 +134,9 @@ impl Life {
     /// One run: its last words, or `None` when it ended on request.
     async fn run_once(&mut self) -> Option<String> {
         let name = self.invocation.name;
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
         let mut child = match self
             .invocation
             .command(true)
@@ -156,7 +165,9 @@ impl Life {
                     grace = stop_wanted(&mut self.stop) => break Some(grace),
                     () = &mut lines, if reading => reading = false,
                     _ = child.wait() => {
-                        let _ = tokio::time::timeout(LAST_WORDS, &mut lines).await;
+                        if reading {
+                            let _ = tokio::time::timeout(LAST_WORDS, &mut lines).await;
+                        }
                         break None;
                     }
                 }
