@@ -29,6 +29,7 @@ const USAGE: u8 = 64;
 /// Runs a command line and gives its exit code; an error is told on standard error.
 #[must_use]
 pub fn run(args: &[OsString]) -> ExitCode {
+    supervise::withhold_hangup();
     if args.get(1).is_some_and(|arg| arg == supervise::BOUND) {
         eprintln!(
             "cloud-backup: cannot start {:?}: {}",

@@ -26,7 +26,6 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub struct Interrupts {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
 }
 
 impl Interrupts {
@@ -41,7 +40,6 @@ impl Interrupts {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
         })
     }
 
@@ -58,7 +56,6 @@ impl Interrupts {
         tokio::select! {
             _ = self.terminate.recv() => Signal::SIGTERM,
             _ = self.interrupt.recv() => Signal::SIGINT,
-            _ = self.hangup.recv() => Signal::SIGHUP,
         }
     }
 }
