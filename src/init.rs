@@ -13,9 +13,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, tcsetpgrp};
-use signal_hook::consts::{
-    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
-};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use crate::error::{Error, Result};
@@ -35,7 +33,7 @@ pub fn is_needed() -> bool {
 pub fn run(args: &[OsString], grace: Grace) -> Result<u8> {
     let system = |what| move |source| Error::System { what, source };
     let forwarded = [
-        SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH,
+        SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH,
     ];
     let mut signals = Signals::new(forwarded.iter().chain(&[SIGCHLD]))
         .map_err(system("listening for signals"))?;
@@ -43,8 +41,8 @@ pub fn run(args: &[OsString], grace: Grace) -> Result<u8> {
     for signal in signals.forever() {
         match Signal::try_from(signal).map_err(|errno| system("reading a signal")(errno.into()))? {
             Signal::SIGCHLD => {
-                if let Some(code) = reap(main) {
-                    end_the_rest(Instant::now() + grace.server());
+                if let Some(code) = reap(main).code {
+                    end_the_rest(main, Instant::now() + grace.server());
                     return Ok(code);
                 }
             }
@@ -80,8 +78,16 @@ fn spawn(args: &[OsString]) -> Result<Pid> {
     Ok(main)
 }
 
-/// Reaps every child that has ended; the exit code of the main one when it is among them.
-fn reap(main: Pid) -> Option<u8> {
+/// What a look at the ended children found.
+struct Reaped {
+    /// The exit code of the main one, when it was among them.
+    code: Option<u8>,
+    /// Whether no child is left.
+    all: bool,
+}
+
+/// Reaps every child that has ended.
+fn reap(main: Pid) -> Reaped {
     let mut code = None;
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -91,9 +97,10 @@ fn reap(main: Pid) -> Option<u8> {
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
                 code = Some(signal_exit_code(signal));
             }
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
+            Ok(WaitStatus::StillAlive) => return Reaped { code, all: false },
             Ok(_) | Err(Errno::EINTR) => (),
-            Err(_) => return code,
+            // ECHILD; waitpid(2) knows no other error here.
+            Err(_) => return Reaped { code, all: true },
         }
     }
 }
@@ -131,11 +138,12 @@ impl Stop {
             let _ = kill(self.main, self.signal);
             self.wait_for_main(signals);
         }
-        end_the_rest(self.begun + self.grace.all());
+        let last = end_the_rest(self.main, self.begun + self.grace.all());
+        self.code = self.code.or(last);
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
         let until = Instant::now() + POLL * 4;
         while self.code.is_none() && Instant::now() < until {
-            self.code = reap(self.main);
+            self.code = reap(self.main).code;
             std::thread::sleep(POLL / 10);
         }
         self.code.unwrap_or(signal_exit_code(Signal::SIGKILL))
@@ -154,7 +162,7 @@ impl Stop {
     /// Waits for `done` until this long after the begin; `true` when a second signal asked for a quick end.
     fn wait(&mut self, signals: &mut Signals, until: Duration, done: impl Fn() -> bool) -> bool {
         loop {
-            self.code = self.code.or(reap(self.main));
+            self.code = reap(self.main).code.or(self.code);
             if signals
                 .pending()
                 .any(|signal| signal == SIGTERM || signal == SIGINT)
@@ -192,19 +200,21 @@ fn parent(pid: i32) -> Option<i32> {
         .ok()
 }
 
-/// Ends what the main command left behind: orphans, and jobs of a server that ended by itself.
-fn end_the_rest(until: Instant) {
+/// Ends what is left: orphans, jobs of a server that ended by itself, after a second signal the main command too.
+///
+/// Gives the exit code of the main command where it ended only now.
+fn end_the_rest(main: Pid, until: Instant) -> Option<u8> {
+    let mut code = None;
     if kill(Pid::from_raw(-1), Signal::SIGTERM).is_err() {
-        return;
+        return code;
     }
     while Instant::now() < until {
-        if matches!(
-            waitpid(None, Some(WaitPidFlag::WNOHANG)),
-            Err(Errno::ECHILD)
-        ) && jobs(Pid::from_raw(1)).is_empty()
-        {
-            return;
+        let reaped = reap(main);
+        code = code.or(reaped.code);
+        if reaped.all && jobs(main).is_empty() {
+            break;
         }
         std::thread::sleep(POLL / 5);
     }
+    code
 }
