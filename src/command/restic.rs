@@ -54,8 +54,9 @@ fn needs_no_repository(args: &[OsString]) -> bool {
 
 async fn bare(args: Vec<OsString>) -> Result<u8> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let env = std::env::vars()
-        .filter(|(name, _)| name == "HOME" || name == "PATH" || name == "TERM")
+    let env = ["HOME", "PATH", "TERM"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
         .collect();
     let program = find_program("restic", &path)?;
     let invocation = Invocation {
