@@ -5,3 +5,4 @@
 mod harness;
 mod healthchecks;
 mod report;
+mod process_model;
