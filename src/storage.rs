@@ -101,6 +101,8 @@ fn serve(settings: &Settings, listeners: &Listeners) -> Result<Invocation> {
     if let Some(address) = &listeners.port {
         args.extend(["--addr".into(), address.into()]);
     }
+    // Our log has its own times.
+    args.push("--log-format=".into());
     // Without a file rclone would warn at each start that there is none.
     let file = if config.exists() {
         config.as_path()
