@@ -3,8 +3,7 @@
 //! Every child is bound to its parent (it gets a signal when the parent dies), has an explicit environment, and is
 //! waited for with a deadline. Could-not-start, exited n and killed-by-signal stay three different things.
 
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -106,30 +105,21 @@ pub fn become_bound(args: &[OsString]) -> std::io::Error {
     if nix::unistd::getppid() == Pid::from_raw(1) {
         return std::io::ErrorKind::BrokenPipe.into();
     }
-    exec_as_we_are(program, rest)
+    // A blocked signal, as below, Go unblocks at its start; an ignored one it leaves alone.
+    std::process::Command::new("env")
+        .args(["--ignore-signal=HUP", "--"])
+        .arg(program)
+        .args(rest)
+        .exec()
 }
 
-/// Keeps SIGHUP from this process, its threads, and the program that it becomes by [`become_bound`].
+/// Keeps SIGHUP from this process and its threads.
 ///
 /// restic sends it to the number that a lock names, to see whether the holder lives (its `lock_unix.go`). Where the
 /// lock was left by another container of our host name, that number means one of ours: PID 1, the server, rclone.
 pub fn withhold_hangup() {
     // Fails only for a signal that does not exist.
     let _ = SigSet::from(Signal::SIGHUP).thread_block();
-}
-
-/// The standard library's `exec` would unblock all signals.
-fn exec_as_we_are(program: &OsString, args: &[OsString]) -> std::io::Error {
-    let line: Result<Vec<CString>, _> = std::iter::once(program)
-        .chain(args)
-        .map(|arg| CString::new(arg.as_bytes()))
-        .collect();
-    match line {
-        Ok(line) => {
-            nix::unistd::execv(&line[0], &line).map_or_else(Into::into, |never| match never {})
-        }
-        Err(error) => error.into(),
-    }
 }
 
 /// Finds a program in `PATH`, passing over the links to this program itself.
