@@ -28,14 +28,21 @@ async fn check() -> Result<String> {
 
 async fn repository(settings: &Settings, volume: &Volume, endpoint: &Endpoint) -> Result<String> {
     let remote = settings.remote.as_str();
-    if endpoint.has_config_now().await? {
-        return Ok(format!("healthy: serving the repository at {remote}"));
-    }
-    match volume.pinned_repository(remote)? {
-        Some(id) => Err(Error::RepositoryGone {
-            id: id.chars().take(8).collect(),
+    // A list is asked of the storage each time; of the config rclone tells from its cache once it has seen it.
+    let keys = endpoint.count("keys").await?;
+    match (endpoint.has_config_now().await?, keys) {
+        (true, 1..) => Ok(format!("healthy: serving the repository at {remote}")),
+        (true, 0) => Err(Error::NoKeys),
+        (false, 1..) => Err(Error::ConfigMissing {
             remote: remote.to_owned(),
+            files: keys,
         }),
-        None => Ok(format!("healthy: no repository yet at {remote}")),
+        (false, 0) => match volume.pinned_repository(remote)? {
+            Some(id) => Err(Error::RepositoryGone {
+                id: id.chars().take(8).collect(),
+                remote: remote.to_owned(),
+            }),
+            None => Ok(format!("healthy: no repository yet at {remote}")),
+        },
     }
 }
