@@ -15,8 +15,10 @@ pub struct CheckUrl {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidCheckUrl {
     /// The guide's placeholder was left in.
-    #[error("it still holds the placeholder {0}: put your check's own UUID there")]
-    Placeholder(String),
+    #[error(
+        "it still holds the guide's placeholder, or its < and >: put your check's own UUID there, without them"
+    )]
+    Placeholder,
     /// Not an absolute URL of the web.
     #[error("it must be a URL such as https://hc.cloud.infn.it/ping/<the check's UUID>")]
     NotHttp,
@@ -25,9 +27,8 @@ pub enum InvalidCheckUrl {
 impl CheckUrl {
     /// Reads a URL such as `https://host/ping/<uuid>` or `https://host/ping/<key>/<slug>?create=1`.
     pub fn parse(variable: &'static str, value: &str) -> Result<Self, InvalidCheckUrl> {
-        if let Some((_, rest)) = value.split_once('<') {
-            let name = rest.split('>').next().unwrap_or_default();
-            return Err(InvalidCheckUrl::Placeholder(format!("<{name}>")));
+        if value.contains(['<', '>']) {
+            return Err(InvalidCheckUrl::Placeholder);
         }
         let url = Url::parse(value).map_err(|_| InvalidCheckUrl::NotHttp)?;
         let usable = matches!(url.scheme(), "http" | "https")
@@ -53,6 +54,14 @@ impl CheckUrl {
         url.set_path(&path);
         url.query_pairs_mut().append_pair("rid", run);
         url
+    }
+
+    /// A text of others without what of the path may be the UUID, the ping key or the slug.
+    pub(super) fn hide_path(&self, text: &str) -> String {
+        let parts = self.url.path_segments().into_iter().flatten();
+        parts
+            .filter(|part| part.len() > "ping".len())
+            .fold(text.to_owned(), |text, part| text.replace(part, "..."))
     }
 }
 
@@ -104,11 +113,12 @@ mod tests {
     #[test]
     fn what_is_no_check_is_refused() {
         let refused = |value| CheckUrl::parse("BACKUP_CHECK_URL", value).unwrap_err();
-        let placeholder = refused("https://hc.cloud.infn.it/ping/<uuid>");
-        assert_eq!(
-            placeholder,
-            InvalidCheckUrl::Placeholder("<uuid>".to_owned())
-        );
+        for value in ["<uuid>", "<secret-uuid>", "<secret-uuid"] {
+            let url = format!("https://hc.cloud.infn.it/ping/{value}");
+            let placeholder = CheckUrl::parse("BACKUP_CHECK_URL", &url).unwrap_err();
+            assert_eq!(placeholder, InvalidCheckUrl::Placeholder, "{value}");
+            assert!(!placeholder.to_string().contains("secret-uuid"));
+        }
         for value in [
             "hc.test/ping/u",
             "ftp://hc.test/ping/u",
@@ -131,5 +141,9 @@ mod tests {
             0
         );
         assert_eq!(check.to_string(), "BACKUP_CHECK_URL (https://hc.test/...)");
+        assert_eq!(
+            check.hide_path("no secret-uuid here, ping again"),
+            "no ... here, ping again"
+        );
     }
 }
