@@ -1,8 +1,9 @@
 //! A double of a Healthchecks server, written to its documented pinging API and to what the real one was seen to do.
 //!
 //! It keeps the first `Ping-Body-Limit` bytes of a body, stores a chunked body as empty, refuses bodies above 2.5 MiB
-//! and wrong `rid`s with 400, exit statuses above 255 too, and fails with 500 where its cut splits a character. The
-//! one check it knows is [`CHECK`]. What a real server does only now and then is scripted by [`Healthchecks::answer`].
+//! and wrong `rid`s with 400, exit statuses above 255 too, and fails with 500 where its cut splits a character. It says
+//! its limit with every 200, and only there. The one check it knows is [`CHECK`]. What a real server does only now and
+//! then is scripted by [`Healthchecks::answer`].
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -31,6 +32,8 @@ pub struct Ping {
     pub rid: String,
     /// What the server stores: the first bytes, nothing of a chunked request.
     pub body: String,
+    /// How many bytes were sent.
+    pub length: usize,
     /// The status it was answered with.
     pub status: u16,
     pub headers: HeaderMap,
@@ -148,13 +151,13 @@ impl Healthchecks {
     }
 }
 
-/// A URL on this machine where nobody listens.
+/// A URL on this machine where nobody listens, and nobody will: the port stays taken.
 pub fn refusing_url() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!(
-        "http://127.0.0.1:{}/ping/{CHECK}",
-        listener.local_addr().unwrap().port()
-    )
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::mem::forget(socket);
+    format!("http://127.0.0.1:{port}/ping/{CHECK}")
 }
 
 async fn ping(
@@ -188,6 +191,7 @@ async fn ping(
         signal,
         rid,
         body: stored,
+        length: body.len(),
         status,
         headers,
         at: Instant::now(),
@@ -204,12 +208,13 @@ async fn ping(
         }
         Some(Answer::Status(..)) | None => (),
     }
-    (
-        StatusCode::from_u16(status).unwrap(),
-        [("Ping-Body-Limit", limit.to_string())],
-        text,
-    )
-        .into_response()
+    let mut response = (StatusCode::from_u16(status).unwrap(), text).into_response();
+    if status == 200 {
+        response
+            .headers_mut()
+            .insert("Ping-Body-Limit", limit.into());
+    }
+    response
 }
 
 /// What the server stores, and the status it answers with.

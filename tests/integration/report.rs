@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cloud_backup::report::{CheckUrl, Deadlines, Delivery, Report, Reporter};
 
-use crate::healthchecks::{Answer, Healthchecks, refusing_url};
+use crate::healthchecks::{Answer, CHECK, Healthchecks, refusing_url};
 
 const DEADLINES: Deadlines = Deadlines {
     total: Duration::from_secs(3),
@@ -193,7 +193,7 @@ async fn a_refusing_server_is_named_without_its_url() {
     let delivery = run(&refusing_url()).await;
     let text = format!("{delivery} {delivery:?}");
     assert!(text.contains("refused"), "{text}");
-    assert!(!text.contains(crate::healthchecks::CHECK), "{text}");
+    assert!(!text.contains(CHECK), "{text}");
 }
 
 #[tokio::test]
@@ -222,5 +222,128 @@ async fn a_server_with_a_lower_limit_gets_a_shorter_body() {
             body.len()
         );
         assert!(body.starts_with("Successful backup of /data\n") && body.ends_with("the end\n"));
+    }
+}
+
+/// A report whose body fills every limit.
+fn long_report() -> Report {
+    let line = "è€🦀".repeat(8) + "\n";
+    let tail = line.repeat(15_000) + "the end\n";
+    Report { tail, ..report() }
+}
+
+#[tokio::test]
+async fn a_wish_for_no_pause_is_not_granted() {
+    let server = Healthchecks::start().always(Answer::TooMany(0));
+    let delivery = Reporter::new(check(&server.url()), DEADLINES)
+        .finish(0, &report())
+        .await;
+    assert!(delivery.to_string().contains("429"), "{delivery}");
+    assert!((2..6).contains(&server.pings().len()));
+}
+
+#[tokio::test]
+async fn a_wish_to_wait_longer_than_the_deadline_ends_the_tries() {
+    let server = Healthchecks::start().always(Answer::TooMany(u64::MAX));
+    let begun = Instant::now();
+    let delivery = Reporter::new(check(&server.url()), DEADLINES)
+        .finish(0, &report())
+        .await;
+    assert!(delivery.to_string().contains("429"), "{delivery}");
+    assert!(begun.elapsed() < DEADLINES.total);
+    assert_eq!(server.pings().len(), 1);
+}
+
+#[tokio::test]
+async fn the_exit_code_arrives_where_the_body_is_too_long() {
+    // By a proxy, and by a server that cuts a character in two: without a start ping its limit is not known.
+    let mut refused = 0;
+    for server in [
+        Healthchecks::start().answer(Answer::Status(413, "")),
+        Healthchecks::start().limit(10_000),
+        Healthchecks::start().limit(10_001),
+        Healthchecks::start().limit(10_002),
+        Healthchecks::start().limit(10_003),
+    ] {
+        let delivery = Reporter::new(check(&server.url()), DEADLINES)
+            .finish(3, &long_report())
+            .await;
+        assert!(matches!(delivery, Delivery::Delivered), "{delivery}");
+        assert_eq!(server.signals(), ["3"]);
+        let pings = server.pings();
+        assert!(pings.len() <= 2, "{}", pings.len());
+        let stored = &pings.last().unwrap().body;
+        assert!(stored.starts_with("Successful backup of /data\n"));
+        if pings.len() == 2 {
+            refused += 1;
+            assert!(pings[0].length > 90_000 && pings[1].length <= 10_000);
+            assert!(stored.ends_with("the end\n"));
+        }
+    }
+    assert!(refused >= 3, "the limits cut characters: {refused}");
+}
+
+#[tokio::test]
+async fn a_slow_server_delays_no_start_and_gets_the_report() {
+    let slow = Answer::Slow(Duration::from_millis(200));
+    let server = Healthchecks::start().always(slow);
+    let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+    let begun = Instant::now();
+    reporter.start();
+    assert!(begun.elapsed() < Duration::from_millis(50));
+    let delivery = reporter.finish(0, &report()).await;
+    assert!(matches!(delivery, Delivery::Delivered), "{delivery}");
+    assert_eq!(server.signals(), ["start", "0"]);
+}
+
+#[tokio::test]
+async fn a_start_that_failed_is_not_tried_again_after_the_end() {
+    let server = Healthchecks::start().always(Answer::Status(503, ""));
+    let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+    reporter.start();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    reporter.hurry(Duration::from_millis(400));
+    reporter.finish(0, &report()).await;
+    assert!(
+        begun.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        begun.elapsed()
+    );
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let signals: Vec<_> = server.pings().into_iter().map(|ping| ping.signal).collect();
+    assert_eq!(signals, ["start", "0"]);
+}
+
+#[tokio::test]
+async fn a_redirection_is_not_followed() {
+    let server = Healthchecks::start().always(Answer::Status(301, ""));
+    let delivery = Reporter::new(check(&server.url()), DEADLINES)
+        .finish(0, &report())
+        .await;
+    assert!(
+        delivery.to_string().contains("sends elsewhere"),
+        "{delivery}"
+    );
+    assert_eq!(server.pings().len(), 1);
+}
+
+#[tokio::test]
+async fn no_text_shows_the_path_of_the_check() {
+    let echo: &'static str = format!("no check {CHECK} here").leak();
+    for answer in [
+        Answer::Status(200, echo),
+        Answer::Status(404, echo),
+        Answer::Status(500, echo),
+        Answer::Hang,
+    ] {
+        let server = Healthchecks::start().always(answer.clone());
+        let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+        reporter.hurry(Duration::from_millis(600));
+        let shown = format!("{reporter:?}");
+        let delivery = reporter.finish(0, &report()).await;
+        assert!(!matches!(delivery, Delivery::Delivered), "{answer:?}");
+        let shown = format!("{shown} {delivery} {delivery:?}");
+        assert!(!shown.contains(CHECK), "{shown}");
     }
 }
