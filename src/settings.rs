@@ -249,6 +249,16 @@ fn read_secret_files(vars: &mut BTreeMap<String, String>, problems: &mut Vec<Pro
             ));
             continue;
         }
+        if !path.starts_with('/') {
+            // Not shown: it may be the secret itself.
+            problems.push(Problem::new(
+                &file_variable,
+                format!(
+                    "must be the absolute path of a file; a value of its own belongs in {name}"
+                ),
+            ));
+            continue;
+        }
         match std::fs::read_to_string(&path) {
             Ok(text) if text.trim().is_empty() => {
                 problems.push(Problem::new(
