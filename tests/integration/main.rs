@@ -2,7 +2,16 @@
 //!
 //! `CLOUD_BACKUP_IMAGE` names the image. Everything a test makes (containers, volumes) is its own and goes with it.
 
+// A test that cannot go on says so by a panic, in its helpers too.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod commands;
+mod compose;
 mod harness;
 mod healthchecks;
-mod report;
+mod image;
+mod one_shot;
 mod process_model;
+mod report;
+mod secrets;
+mod server;
