@@ -21,6 +21,9 @@ const START: Duration = Duration::from_secs(20);
 /// How often it is asked whether it is up.
 const POLL: Duration = Duration::from_millis(20);
 
+/// What rclone calls an error, and answers with an empty list: nothing was stored there yet.
+const EMPTY_LISTING: &str = "error listing: directory not found";
+
 /// Where the server listens.
 #[derive(Debug)]
 pub struct Listeners {
@@ -48,6 +51,7 @@ impl Server {
                 invocation,
                 settings.environment.redactor(),
                 Some(listeners.socket.clone()),
+                EMPTY_LISTING,
             ),
             endpoint,
         };

@@ -58,15 +58,21 @@ impl Service {
     /// Starts it, and keeps it running until [`Self::stop`].
     ///
     /// The file of a unix socket that it listens on is removed before each start: one that was killed leaves it
-    /// behind, and the next one could not listen there.
+    /// behind, and the next one could not listen there. Lines with `no_news` in them are logged for debugging only.
     #[must_use]
-    pub fn start(invocation: Invocation, redactor: Redactor, socket: Option<PathBuf>) -> Self {
+    pub fn start(
+        invocation: Invocation,
+        redactor: Redactor,
+        socket: Option<PathBuf>,
+        no_news: &'static str,
+    ) -> Self {
         let (state_sender, state) = watch::channel(State::Pending);
         let (stop, stop_receiver) = watch::channel(None);
         let life = Life {
             invocation,
             redactor,
             socket,
+            no_news,
             state: state_sender,
             stop: stop_receiver,
         };
@@ -101,6 +107,7 @@ struct Life {
     invocation: Invocation,
     redactor: Redactor,
     socket: Option<PathBuf>,
+    no_news: &'static str,
     state: watch::Sender<State>,
     stop: watch::Receiver<Option<Duration>>,
 }
@@ -157,7 +164,7 @@ impl Life {
         let stderr = child.stderr.take();
         let mut last_lines = VecDeque::new();
         let grace = {
-            let lines = log_lines(name, stderr, &self.redactor, &mut last_lines);
+            let lines = log_lines(name, stderr, &self.redactor, self.no_news, &mut last_lines);
             tokio::pin!(lines);
             let mut reading = true;
             loop {
@@ -209,13 +216,18 @@ async fn log_lines(
     name: &str,
     stream: Option<impl AsyncRead + Unpin>,
     redactor: &Redactor,
+    no_news: &str,
     last: &mut VecDeque<String>,
 ) {
     let Some(stream) = stream else { return };
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let line = redactor.text(String::from_utf8_lossy(&line).trim_end());
-        tracing::info!("{name}: {line}");
+        if line.contains(no_news) {
+            tracing::debug!("{name}: {line}");
+        } else {
+            tracing::info!("{name}: {line}");
+        }
         if last.len() == LAST_LINES {
             last.pop_front();
         }
