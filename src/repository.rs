@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::supervise::{
     Interrupts, Invocation, Output, Redactor, Streamed, Tail, find_program, stream,
 };
-use crate::volume::Volume;
+use crate::volume::{Presence, Volume};
 
 mod findings;
 
@@ -33,6 +33,7 @@ pub struct Repository<'a> {
     volume: &'a Volume,
     endpoint: &'a Endpoint,
     restic: PathBuf,
+    presence: Presence,
 }
 
 /// What is kept of a job's output, over all the restic runs it takes.
@@ -61,6 +62,7 @@ impl<'a> Repository<'a> {
             volume,
             endpoint,
             restic,
+            presence: volume.join()?,
         })
     }
 
@@ -90,28 +92,42 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Makes sure that there is a repository to back up to.
-    ///
-    /// A new one is made only when the absence of one is proven: 404 on the config, successful empty listings of keys
-    /// and snapshots, and no repository seen by this volume at this remote before. Returns whether one was made.
+    /// Makes sure that there is a repository to back up to; whether it had to be made.
     pub async fn ensure(&self) -> Result<bool> {
-        if self.endpoint.has_config().await? {
+        if self.is_there().await? {
             return Ok(false);
         }
-        self.prove_absence().await?;
         self.init().await?;
         Ok(true)
     }
 
     /// Makes sure that there is a repository, and makes none.
     pub async fn require(&self) -> Result<()> {
-        if self.endpoint.has_config().await? {
+        if self.is_there().await? {
             return Ok(());
         }
-        self.prove_absence().await?;
         Err(Error::NoRepository {
             remote: self.settings.remote.to_string(),
         })
+    }
+
+    /// Whether there is a repository: `false` only where its absence is proven, by 404 on the config, successful empty
+    /// listings of keys and snapshots, and no repository seen by this volume at this remote before.
+    async fn is_there(&self) -> Result<bool> {
+        if self.endpoint.has_repository().await? {
+            return Ok(true);
+        }
+        self.prove_absence().await?;
+        Ok(false)
+    }
+
+    /// The same, asked once: a server that fails now is not waited for.
+    pub async fn is_there_now(&self) -> Result<bool> {
+        if self.endpoint.has_repository_now().await? {
+            return Ok(true);
+        }
+        self.prove_absence().await?;
+        Ok(false)
     }
 
     async fn prove_absence(&self) -> Result<()> {
@@ -164,11 +180,16 @@ impl<'a> Repository<'a> {
     }
 
     /// Removes stale locks, as restic judges them; whether there were any.
+    ///
+    /// restic takes a lock for stale when it sees no process of that number on a host of that name. The containers of
+    /// a volume share the host name and not the processes, so that while another one works nothing is removed.
     pub async fn unlock_stale(&self) -> Result<bool> {
-        Ok(self
-            .short_run(&["unlock"])
-            .await?
-            .contains("successfully removed"))
+        if !self.presence.exclude_others() {
+            return Ok(false);
+        }
+        let output = self.short_run(&["unlock"]).await;
+        self.presence.share();
+        Ok(output?.contains("successfully removed"))
     }
 
     /// Runs restic to its end, its output shown as it comes and kept in the transcript.
@@ -195,17 +216,7 @@ impl<'a> Repository<'a> {
             &mut output,
         )
         .await?;
-        self.judge(&streamed, &transcript.findings).await
-    }
-
-    async fn judge(&self, streamed: &Streamed, findings: &Findings) -> Result<()> {
-        match findings.judge(streamed) {
-            // rclone lists a folder that it may not read as empty: without keys any password is "wrong".
-            Err(Error::WrongPassword) if matches!(self.endpoint.count("keys").await, Ok(0)) => {
-                Err(Error::NoKeys)
-            }
-            end => end,
-        }
+        transcript.findings.judge(&streamed)
     }
 
     /// Runs restic for its output, which is read whole; an error carries restic's last words.
@@ -231,14 +242,10 @@ impl<'a> Repository<'a> {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut findings = Findings::default();
         text.lines().for_each(|line| findings.read(line));
-        self.judge(
-            &Streamed {
-                status: output.status,
-                interrupted: None,
-            },
-            &findings,
-        )
-        .await?;
+        findings.judge(&Streamed {
+            status: output.status,
+            interrupted: None,
+        })?;
         Ok(text)
     }
 }

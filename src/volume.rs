@@ -39,6 +39,12 @@ pub struct Lock {
     file: Flock<std::fs::File>,
 }
 
+/// One of the runs of restic on this volume.
+#[derive(Debug)]
+pub struct Presence {
+    file: Flock<std::fs::File>,
+}
+
 /// What became of the wish for a lock.
 #[derive(Debug)]
 pub enum Locking {
@@ -105,6 +111,22 @@ impl Volume {
         lock(&self.root.join(format!("jobs/{name}-{id}.lock")))
     }
 
+    /// Says that a run of restic is on its way on this volume, until it is dropped.
+    ///
+    /// Waits while another run has it for itself, which is as long as `restic unlock` takes.
+    pub fn join(&self) -> Result<Presence> {
+        let path = self.root.join("run/restic.lock");
+        let cannot = |source| Error::Volume {
+            path: path.clone(),
+            source,
+        };
+        let file = open_lock(&path).map_err(cannot)?;
+        match Flock::lock(file, FlockArg::LockShared) {
+            Ok(file) => Ok(Presence { file }),
+            Err((_, error)) => Err(cannot(error.into())),
+        }
+    }
+
     /// The id of the repository that was seen at this remote.
     pub fn pinned_repository(&self, remote: &str) -> Result<Option<String>> {
         let path = self.pin(remote);
@@ -141,6 +163,25 @@ impl Lock {
         io::Seek::rewind(&mut *self.file)?;
         self.file.write_all(text.as_bytes())?;
         self.file.sync_data()
+    }
+}
+
+impl Presence {
+    /// Keeps other runs out until [`Self::share`]; `false` where there are some, in this or another container.
+    #[must_use]
+    pub fn exclude_others(&self) -> bool {
+        let alone = self.file.relock(FlockArg::LockExclusiveNonblock).is_ok();
+        if !alone {
+            // A conversion that fails may have lost the lock: flock(2).
+            self.share();
+        }
+        alone
+    }
+
+    /// Lets other runs in again.
+    pub fn share(&self) {
+        // Fails only for a file that is no longer open.
+        let _ = self.file.relock(FlockArg::LockShared);
     }
 }
 
@@ -214,14 +255,7 @@ fn lock(path: &Path) -> Result<Locking> {
         path: path.to_owned(),
         source,
     };
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(cannot)?;
+    let file = open_lock(path).map_err(cannot)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(file) => {
             let mut lock = Lock { file };
@@ -231,6 +265,16 @@ fn lock(path: &Path) -> Result<Locking> {
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Locking::Held(read_holder(path))),
         Err((_, error)) => Err(cannot(error.into())),
     }
+}
+
+fn open_lock(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 /// `None` while the holder is writing it.
@@ -292,6 +336,20 @@ mod tests {
             (one, other, again),
             (Locking::Ours(_), Locking::Ours(_), Locking::Held(_))
         ));
+    }
+
+    #[test]
+    fn only_a_run_that_is_alone_keeps_others_out() {
+        let home = tempfile::tempdir().unwrap();
+        let volume = Volume::open(home.path()).unwrap();
+        let one = volume.join().unwrap();
+        let other = volume.join().unwrap();
+        assert!(!one.exclude_others());
+        assert!(!other.exclude_others(), "the first is still there");
+        drop(other);
+        assert!(one.exclude_others());
+        one.share();
+        assert!(!volume.join().unwrap().exclude_others());
     }
 
     #[test]
