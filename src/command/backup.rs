@@ -11,6 +11,7 @@ use super::job::{self, Job, Run};
 mod sources;
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
+    let sources = sources::named(&args);
     let job = Job {
         verb: "backup",
         success: format!("Successful backup of {}", sources::describe(&args)),
@@ -27,6 +28,10 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             end = run.restic_unlocking(repository, interrupts).await;
         }
         end?;
+        // With --quiet restic does not say how many files it found.
+        if sources::are_empty(&sources) {
+            return Err(Error::NothingFound);
+        }
         if let Err(error) = repository.pin_if_new().await {
             run.say(&format!(
                 "warning: the repository's id is not kept in the volume: {error}\n"

@@ -50,7 +50,7 @@ const WITH_VALUE: [&str; 42] = [
 
 /// The sources as a person would name them.
 pub(super) fn describe(args: &[OsString]) -> String {
-    let sources = sources(args);
+    let sources = named(args);
     if sources.is_empty() {
         return args
             .iter()
@@ -61,7 +61,16 @@ pub(super) fn describe(args: &[OsString]) -> String {
     sources.join(", ")
 }
 
-fn sources(args: &[OsString]) -> Vec<String> {
+/// Whether they are nothing but empty directories, which is what a mistyped host directory looks like in a container.
+pub(super) fn are_empty(sources: &[String]) -> bool {
+    let is_empty = |source: &String| {
+        std::fs::read_dir(source).is_ok_and(|mut entries| entries.next().is_none())
+    };
+    !sources.is_empty() && sources.iter().all(is_empty)
+}
+
+/// The arguments that are neither options nor their values.
+pub(super) fn named(args: &[OsString]) -> Vec<String> {
     let mut sources = Vec::new();
     let mut args = args.iter().map(|arg| arg.to_string_lossy());
     while let Some(arg) = args.next() {
@@ -94,6 +103,19 @@ mod tests {
             "/a, /c"
         );
         assert_eq!(described("-- -odd"), "-odd");
+    }
+
+    #[test]
+    fn only_directories_without_any_entry_are_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let [empty, full] = ["empty", "full"].map(|name| folder.path().join(name));
+        std::fs::create_dir_all(&empty).unwrap();
+        std::fs::create_dir_all(full.join("inner")).unwrap();
+        let [empty, full] = [empty, full].map(|path| path.display().to_string());
+        assert!(are_empty(std::slice::from_ref(&empty)));
+        assert!(!are_empty(&[empty, full]));
+        assert!(!are_empty(&["no such directory".to_owned()]));
+        assert!(!are_empty(&[]));
     }
 
     #[test]
