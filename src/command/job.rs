@@ -64,13 +64,18 @@ pub(super) async fn run(
     match locked(&job, &settings) {
         Ok((volume, _lock)) => perform(job, &settings, &volume, reporter, work).await,
         Err(error @ Error::AlreadyRunning { .. }) => {
-            deliver(reporter, &job.report(Err(&error), None), None).await;
+            deliver(
+                reporter,
+                &job.report(Err(&error), Some(&transcript(&settings))),
+                None,
+            )
+            .await;
             Ok(error.exit_code())
         }
         Err(error) => {
             deliver(
                 reporter,
-                &job.report(Err(&error), None),
+                &job.report(Err(&error), Some(&transcript(&settings))),
                 Some(error.exit_code()),
             )
             .await;
@@ -94,6 +99,14 @@ fn locked(job: &Job, settings: &Settings) -> Result<(Volume, crate::volume::Lock
     }
 }
 
+fn transcript(settings: &Settings) -> Transcript {
+    Transcript {
+        redactor: settings.environment.redactor(),
+        tail: Tail::new(KEPT_OUTPUT),
+        findings: Findings::default(),
+    }
+}
+
 async fn perform(
     job: Job,
     settings: &Settings,
@@ -101,17 +114,14 @@ async fn perform(
     mut reporter: Reporter,
     work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
-    let redactor = settings.environment.redactor();
-    let transcript = Transcript {
-        redactor,
-        tail: Tail::new(KEPT_OUTPUT),
-        findings: Findings::default(),
-    };
     let args = [OsString::from(job.verb)]
         .into_iter()
         .chain(job.args.iter().cloned())
         .collect();
-    let mut run = Run { args, transcript };
+    let mut run = Run {
+        args,
+        transcript: transcript(settings),
+    };
     let mut interrupts = Interrupts::new()?;
     reporter.start();
     let end = with_repository(

@@ -43,6 +43,8 @@ const SECRET_MARKS: [&str; 6] = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL",
 
 /// A shorter value is no secret: replacing it would only make the text unreadable.
 const SHORTEST_SECRET: usize = 4;
+/// Ping keys of Healthchecks have 22 characters, IDs of checks 36; a shorter part of a URL is a name.
+const SHORTEST_PING_KEY: usize = 20;
 
 /// The variables of this process.
 #[derive(Clone)]
@@ -99,11 +101,18 @@ impl Environment {
     /// Replaces every secret of the environment in what passes through it.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
+        let values = || self.vars.iter().filter(|(name, _)| is_secret(name));
+        // The ID or the key in a ping URL is as good as the whole.
+        let parts = values()
+            .filter(|(name, _)| name.ends_with("CHECK_URL"))
+            .flat_map(|(_, url)| url.split(['/', '?']).skip(3))
+            .filter(|part| part.len() >= SHORTEST_PING_KEY);
         Redactor::new(
-            self.vars
-                .iter()
-                .filter(|(name, value)| is_secret(name) && value.len() >= SHORTEST_SECRET)
-                .map(|(_, value)| value.clone()),
+            values()
+                .map(|(_, value)| value.as_str())
+                .filter(|value| value.len() >= SHORTEST_SECRET)
+                .chain(parts)
+                .map(str::to_owned),
         )
     }
 
