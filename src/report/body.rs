@@ -27,14 +27,16 @@ impl Report {
     #[must_use]
     pub fn body(&self, limit: usize) -> String {
         let mut body = String::new();
-        for sentence in [Some(&self.verdict), self.remedy.as_ref()]
+        let verdict = clean(&self.verdict);
+        // One line for the verdict whatever it quotes: its list comes after the remedy.
+        let (verdict, list) = verdict.split_once('\n').unwrap_or((&verdict, ""));
+        let remedy = self.remedy.as_ref().map(|remedy| clean(remedy));
+        for sentence in [Some(verdict), remedy.as_deref(), Some(list)]
             .into_iter()
             .flatten()
+            .filter(|sentence| !sentence.is_empty())
         {
-            body.push_str(cut_end(
-                &clean(sentence).replace('\n', " "),
-                LONGEST_SENTENCE.min(limit / 4),
-            ));
+            body.push_str(cut_end(sentence, LONGEST_SENTENCE.min(limit / 4)));
             body.push('\n');
         }
         let summary = self.summary_within(limit / 2);
@@ -186,6 +188,19 @@ mod tests {
             ..Report::default()
         };
         assert_eq!(report.body(100_000), "Successful backup of /data\n");
+    }
+
+    #[test]
+    fn a_list_in_the_verdict_stands_after_the_remedy() {
+        let report = Report {
+            verdict: "Backup failed: 2 problems:\n  A is missing\n  B is wrong".to_owned(),
+            remedy: Some("Correct them.".to_owned()),
+            ..Report::default()
+        };
+        assert_eq!(
+            report.body(100_000),
+            "Backup failed: 2 problems:\nCorrect them.\n  A is missing\n  B is wrong\n"
+        );
     }
 
     #[test]
