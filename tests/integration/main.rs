@@ -5,13 +5,20 @@
 // A test that cannot go on says so by a panic, in its helpers too.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod backup;
 mod commands;
 mod compose;
+mod doubles;
+mod forget;
 mod harness;
 mod healthchecks;
 mod image;
+mod job_reports;
+mod locks;
 mod one_shot;
+mod overlap;
 mod process_model;
 mod report;
 mod secrets;
 mod server;
+mod storage_failures;

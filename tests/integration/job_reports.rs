@@ -1,0 +1,541 @@
+//! What a check hears of a job: the whole body of each kind of end, its deadline, and that no secret is in it.
+//!
+//! Only times, sizes and ids of restic are normalised.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ended, Installation, RESTIC_PASSWORD, ended};
+use crate::healthchecks::{Answer, CHECK, Healthchecks, refusing_url};
+
+/// An installation that reports to this double.
+fn reporting_to(healthchecks: &Healthchecks) -> Installation {
+    Installation::new().env("BACKUP_CHECK_URL", &healthchecks.url_for_containers())
+}
+
+/// Replaces what differs from run to run: `#` for an id of restic, a number with its unit, a duration or a time.
+fn normalised(body: &str) -> String {
+    body.lines()
+        .map(|line| normalised_line(line) + "\n")
+        .collect()
+}
+
+fn normalised_line(line: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        let bare = word.trim_matches(['(', ')', ',', ';']);
+        let is_id = bare.len() == 8 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_size = bare.contains('.') && bare.bytes().all(|byte| b"0123456789.".contains(&byte));
+        let is_time = bare.len() >= 4
+            && bare.starts_with(|char: char| char.is_ascii_digit())
+            && bare.contains([':', '-']);
+        let is_seconds = bare.ends_with('s')
+            && bare
+                .trim_end_matches(['m', 's', 'µ'])
+                .parse::<f64>()
+                .is_ok();
+        let is_unit = words.last().is_some_and(|last| last.ends_with('#'))
+            && matches!(bare, "B" | "KiB" | "MiB");
+        if is_unit {
+            words
+                .last_mut()
+                .expect("a word before it")
+                .push_str(&word.replace(bare, ""));
+        } else if is_id || is_size || is_time || is_seconds {
+            words.push(word.replace(bare, "#"));
+        } else if matches!(bare, "B" | "KiB" | "MiB")
+            && words
+                .last()
+                .is_some_and(|last| last.trim_start_matches('(').parse::<u32>().is_ok())
+        {
+            let last = words.pop().expect("a word before it");
+            let number = last.trim_start_matches('(');
+            words.push(last.replace(number, "#") + &word.replace(bare, ""));
+        } else {
+            words.push(word.to_owned());
+        }
+    }
+    words.join(" ")
+}
+
+#[track_caller]
+fn assert_body(healthchecks: &Healthchecks, expected: &str) {
+    let body = normalised(&healthchecks.last_body());
+    assert!(
+        body == expected,
+        "the body is\n{body}\ninstead of\n{expected}"
+    );
+}
+
+#[test]
+fn a_success_is_a_start_and_0_with_the_figures_and_the_output() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.write("a", "one");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    assert_eq!(healthchecks.signals(), ["start", "0"]);
+    let pings = healthchecks.pings();
+    assert_eq!(pings[0].rid, pings[1].rid);
+    assert_body(
+        &healthchecks,
+        "Successful backup of /backup/dir1\n\
+         Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved\n\
+         \n\
+         cloud-backup: no repository was there: one was initialised\n\
+         no parent snapshot found, will read all files\n\
+         \n\
+         Files:           1 new,     0 changed,     0 unmodified\n\
+         Dirs:            2 new,     0 changed,     0 unmodified\n\
+         Added to the repository: # (# stored)\n\
+         \n\
+         processed 1 files, # in #\n\
+         snapshot # saved\n",
+    );
+}
+
+#[test]
+fn an_incomplete_backup_names_the_unreadable_files_first() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    installation.write("a", "one");
+    let locked_away = installation.write("locked away", "two");
+    std::fs::set_permissions(
+        locked_away,
+        std::os::unix::fs::PermissionsExt::from_mode(0o000),
+    )
+    .expect("chmod");
+    installation.run(["backup", "/backup/dir1"]).code(3);
+    assert_eq!(healthchecks.signals(), ["start", "3"]);
+    assert_body(
+        &healthchecks,
+        "Backup of /backup/dir1 failed: 1 file could not be read\n\
+         The snapshot holds all other files. Make the files below readable for uid 1000, or exclude them with --exclude.\n\
+         open /backup/dir1/locked away: permission denied\n\
+         Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved\n\
+         \n\
+         no parent snapshot found, will read all files\n\
+         error: open /backup/dir1/locked away: permission denied\n\
+         \n\
+         Files:           1 new,     0 changed,     0 unmodified\n\
+         Dirs:            2 new,     0 changed,     0 unmodified\n\
+         Added to the repository: # (# stored)\n\
+         \n\
+         processed 1 files, # in #\n\
+         snapshot # saved\n\
+         Warning: at least one source file could not be read\n",
+    );
+}
+
+#[test]
+fn a_missing_source_directory_is_named_first() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    installation.write("a", "one");
+    installation
+        .run(["backup", "/backup/dir1", "/backup/dir2"])
+        .code(3);
+    let body = normalised(&healthchecks.last_body());
+    let lines: Vec<&str> = body.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "Backup of /backup/dir1, /backup/dir2 failed: 1 file could not be read",
+            "The snapshot holds all other files. Make the files below readable for uid 1000, or exclude them with \
+             --exclude.",
+            "/backup/dir2 does not exist",
+            "Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved",
+        ],
+        "{body}"
+    );
+}
+
+#[test]
+fn sources_that_are_all_missing_are_restics_own_words() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    installation.run(["backup", "/backup/dir2"]).code(1);
+    assert_body(
+        &healthchecks,
+        "Backup of /backup/dir2 failed: all source directories/files do not exist\n\
+         restic's own words are below.\n\
+         /backup/dir2 does not exist\n\
+         \n\
+         /backup/dir2 does not exist, skipping\n\
+         Fatal: all source directories/files do not exist\n",
+    );
+}
+
+#[test]
+fn an_empty_source_directory_hints_at_the_volumes() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    installation.run(["backup", "/backup/dir1"]).code(3);
+    let body = healthchecks.last_body();
+    assert!(
+        body.starts_with(
+            "Backup of /backup/dir1 failed: no file was found there\n\
+             Check the host directory in the volumes of compose.yaml: Docker makes an empty one for a path that does \
+             not exist. Where it is empty for now, put a file in it.\n"
+        ),
+        "{body}"
+    );
+}
+
+#[test]
+fn a_wrong_password_says_which_password() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    installation
+        .env("RESTIC_PASSWORD", "another-planted-password")
+        .run(["backup", "/backup/dir1"])
+        .code(12);
+    assert_eq!(healthchecks.signals(), ["start", "12"]);
+    assert_body(
+        &healthchecks,
+        "Backup of /backup/dir1 failed: RESTIC_PASSWORD is not the password of this repository\n\
+         Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read.\n\
+         \n\
+         Fatal: wrong password or no key found\n",
+    );
+}
+
+#[test]
+fn a_locked_repository_names_the_holder() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks).fake_restic(&[
+        "warn unable to create lock in backend: repository is already locked exclusively by PID 42 on other-VM by user (UID 1000, GID 1000)",
+        "warn lock was created at 2026-01-02 03:04:05 (2.5s ago)",
+        "warn storage ID 01234567",
+        "warn the `unlock` command can be used to remove stale locks",
+        "exit 11",
+    ]);
+    installation.run(["backup", "/backup/dir1"]).code(11);
+    assert_eq!(healthchecks.signals(), ["start", "11"]);
+    let told = "unable to create lock in backend: repository is already locked exclusively by PID 42 on other-VM by user \
+                (UID # GID 1000)\n\
+                lock was created at # # (# ago)\n\
+                storage ID #\n\
+                the `unlock` command can be used to remove stale locks\n"
+        .replace("(UID # ", "(UID 1000, ");
+    assert_body(
+        &healthchecks,
+        &format!(
+            "Backup of /backup/dir1 failed: the repository is locked by PID 42 on other-VM by user (UID 1000, GID 1000), \
+             exclusively since # # (# ago)\n\
+             Wait for the other run to end. Where that machine is gone for good: docker compose run --rm cloud-backup \
+             restic unlock\n\
+             \n\
+             cloud-backup: no repository was there: one was initialised\n\
+             {told}\
+             cloud-backup: locked by PID 42 on other-VM by user (UID 1000, GID 1000), exclusively since # # (# ago), \
+             waiting up to 5m\n\
+             {told}"
+        ),
+    );
+}
+
+#[test]
+fn a_killed_restic_is_137_with_the_output_so_far() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks).fake_restic(&["say working", "signal 9"]);
+    installation.run(["backup", "/backup/dir1"]).code(137);
+    assert_eq!(healthchecks.signals(), ["start", "137"]);
+    assert_body(
+        &healthchecks,
+        "Backup of /backup/dir1 failed: restic was killed by SIGKILL (out of memory?)\n\
+         See the memory of the machine (dmesg, docker stats); the next run tries again.\n\
+         \n\
+         cloud-backup: no repository was there: one was initialised\n\
+         working\n",
+    );
+}
+
+#[test]
+fn wrong_settings_are_told_where_the_check_is_known() {
+    let healthchecks = Healthchecks::start();
+    reporting_to(&healthchecks)
+        .env("RESTIC_PASSWORD", "")
+        .env("RESTIC_REST_PORT", "80")
+        .run(["backup", "/backup/dir1"])
+        .code(78);
+    assert_eq!(healthchecks.signals(), ["78"]);
+    assert_body(
+        &healthchecks,
+        "Backup of /backup/dir1 failed: the configuration has 2 problems:\n\
+         Correct the .env file (or the environment of the job), then try again.\n  \
+           RESTIC_PASSWORD is missing: choose the password that encrypts the repository\n  \
+           RESTIC_REST_PORT must be a number from 1024 to 65535; empty means 8080\n",
+    );
+}
+
+#[test]
+fn a_remote_that_is_not_configured_is_told() {
+    let healthchecks = Healthchecks::start();
+    reporting_to(&healthchecks)
+        .env("BACKUP_REMOTE", "infncloud:/user/backup/VM1")
+        .run(["backup", "/backup/dir1"])
+        .code(78);
+    assert_body(
+        &healthchecks,
+        "Backup of /backup/dir1 failed: not configured yet: /home/user/.config/rclone/rclone.conf has no section \
+         [infncloud]\n\
+         Set BACKUP_REMOTE to a directory in the volume, or write the section into that file.\n",
+    );
+}
+
+#[test]
+fn forget_reports_to_its_own_check() {
+    let (backups, forgets) = (Healthchecks::start(), Healthchecks::start());
+    let installation =
+        reporting_to(&backups).env("FORGET_CHECK_URL", &forgets.url_for_containers());
+    installation.run(["restic", "init"]).ok();
+    installation.write("a", "one");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    installation.run(["backup", "/backup/dir1"]).ok();
+    let before = backups.pings().len();
+    installation.run(["forget", "--keep-last", "1"]).ok();
+    assert_eq!(backups.pings().len(), before);
+    assert_eq!(forgets.signals(), ["start", "0"]);
+    let body = forgets.last_body();
+    assert!(
+        body.starts_with(
+            "Successful forget --keep-last 1\nkeep 1 snapshots; remove 1 snapshots\n\n"
+        ),
+        "{body}"
+    );
+}
+
+#[test]
+fn a_stop_of_the_container_reports_the_interrupted_backup() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    installation.write_random("big", 4_000_000);
+    let server = installation.server();
+    let backup = server.spawn_exec([], ["backup", "--limit-upload", "100", "/backup/dir1"]);
+    server.wait_for("there is a lock", |server| {
+        server.shell("ls /home/user/storage/locks/*").code == 0
+    });
+    let took = server.stop();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    ended("backup", backup).code(130);
+    assert_eq!(healthchecks.signals(), ["start", "130"]);
+    let pings = healthchecks.pings();
+    assert_eq!(pings[0].rid, pings[1].rid);
+    let body = healthchecks.last_body();
+    assert!(
+        body.starts_with(
+            "Backup of /backup/dir1 failed: it was interrupted by SIGINT\n\
+             What was uploaded is kept: the next run goes on from there.\n"
+        ),
+        "{body}"
+    );
+    assert_eq!(
+        installation.shell("ls storage/locks").ok().stdout,
+        "",
+        "its lock is gone"
+    );
+}
+
+#[test]
+fn a_megabyte_of_many_byte_characters_is_cut_on_a_character() {
+    let healthchecks = Healthchecks::start().limit(100_001);
+    let installation = reporting_to(&healthchecks).fake_restic(&["flood 1", "say the last line"]);
+    installation.run(["backup", "/backup/dir1"]).ok();
+    assert_eq!(
+        healthchecks.signals(),
+        ["start", "0"],
+        "{:?}",
+        healthchecks.pings().len()
+    );
+    let body = healthchecks.last_body();
+    assert!(
+        body.starts_with("Successful backup of /backup/dir1\n"),
+        "{}",
+        &body[..200]
+    );
+    assert!(body.ends_with("\nthe last line\n"), "{}", body.len());
+    assert!((90_000..=100_001).contains(&body.len()), "{}", body.len());
+    assert!(!body.contains('\u{fffd}'), "no character is broken");
+}
+
+#[test]
+fn a_server_that_hangs_delays_a_job_by_no_more_than_its_deadline() {
+    let healthchecks = Healthchecks::start().always(Answer::Hang);
+    let installation = reporting_to(&healthchecks).fake_restic(&["say working", "exit 3"]);
+    let begun = Instant::now();
+    let container = installation.start(["backup", "/backup/dir1"]);
+    container.wait_for("restic works", |container| {
+        container.logs().contains("working")
+    });
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "the start was not waited for"
+    );
+    let until = begun + Duration::from_secs(45);
+    while container.is_running() {
+        assert!(Instant::now() < until, "{}", container.logs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(container.exit_code(), 3);
+    assert!(
+        container.logs().contains("BACKUP_CHECK_URL"),
+        "{}",
+        container.logs()
+    );
+}
+
+#[test]
+fn a_report_that_fails_changes_no_exit_code_and_is_said() {
+    for answer in [
+        Answer::Status(404, ""),
+        Answer::Status(503, ""),
+        Answer::TooMany(60),
+        Answer::Status(200, "OK (not found)"),
+    ] {
+        let healthchecks = Healthchecks::start().always(answer.clone());
+        for (script, code) in [("say done", 0), ("exit 3", 3)] {
+            if code == 3 && matches!(answer, Answer::Status(503, _)) {
+                // One deadline of 30 s is enough.
+                continue;
+            }
+            let backup = reporting_to(&healthchecks)
+                .fake_restic(&[script])
+                .run(["backup", "/backup/dir1"])
+                .code(code);
+            assert_said(&backup, &format!("{answer:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_changes_no_exit_code_and_is_said() {
+    let backup = Installation::new()
+        .env(
+            "BACKUP_CHECK_URL",
+            &refusing_url().replace("127.0.0.1", "host.docker.internal"),
+        )
+        .fake_restic(&["exit 3"])
+        .run(["backup", "/backup/dir1"])
+        .code(3);
+    assert_said(&backup, "refused");
+}
+
+/// The last line of standard error names the check, and not its URL.
+#[track_caller]
+fn assert_said(backup: &Ended, what: &str) {
+    let last = backup.stderr.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("cloud-backup: ")
+            && last.contains("BACKUP_CHECK_URL")
+            && !last.contains(CHECK),
+        "{what}: {}",
+        backup.stderr
+    );
+}
+
+#[test]
+fn a_wrong_check_url_is_a_warning_and_changes_no_exit_code() {
+    Installation::new()
+        .env("BACKUP_CHECK_URL", "planted nonsense")
+        .fake_restic(&["exit 3"])
+        .run(["backup", "/backup/dir1"])
+        .code(3)
+        .says("cloud-backup: warning: BACKUP_CHECK_URL is not used");
+}
+
+#[test]
+fn no_secret_of_the_environment_is_shown_reported_or_logged() {
+    const SECRETS: [&str; 5] = [
+        RESTIC_PASSWORD,
+        "planted-rest-password-90aa",
+        "planted-oidc-password-à-1b2c",
+        "planted-api-token-77ff",
+        CHECK,
+    ];
+    let healthchecks = Healthchecks::start();
+    let mut script: Vec<String> = Vec::new();
+    for secret in SECRETS {
+        script.push(format!("say on one line {secret} here"));
+        script.push(format!("warn {secret}"));
+        script.push(format!("pieces in pieces {secret} there"));
+        script.push(format!(
+            "say error: open /backup/{secret}: permission denied"
+        ));
+    }
+    script.push(format!("warn Fatal: {}", SECRETS.join(" ")));
+    script.push("exit 1".to_owned());
+    let script: Vec<&str> = script.iter().map(String::as_str).collect();
+    let installation = reporting_to(&healthchecks)
+        .env("RESTIC_REST_USERNAME", "somebody")
+        .env("RESTIC_REST_PASSWORD", SECRETS[1])
+        .env("OIDC_PASSWORD", SECRETS[2])
+        .env("MY_API_TOKEN", SECRETS[3])
+        .fake_restic(&script);
+    let server = installation.server();
+    let backup = server.exec(["backup", "/backup/dir1"]).code(1);
+    let body = healthchecks.last_body();
+    assert!(body.contains("on one line [redacted] here\n"), "{body}");
+    assert!(body.contains("in pieces [redacted] there\n"), "{body}");
+    let processes = server.processes();
+    for (place, text) in [
+        ("standard output", &backup.stdout),
+        ("standard error", &backup.stderr),
+        ("report", &body),
+        ("log", &server.logs()),
+        ("command lines", &processes),
+    ] {
+        for secret in SECRETS {
+            assert!(
+                !text.contains(secret),
+                "{secret} is in the {place}:\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_among_the_arguments_is_not_reported() {
+    let healthchecks = Healthchecks::start();
+    let installation = reporting_to(&healthchecks)
+        .env("MY_API_TOKEN", "planted-api-token-77ff")
+        .fake_restic(&[]);
+    let backup = installation
+        .run([
+            "backup",
+            "--tag",
+            "planted-api-token-77ff",
+            "/backup/planted-api-token-77ff",
+        ])
+        .ok();
+    assert!(
+        !backup.all().contains("planted-api-token"),
+        "{}",
+        backup.all()
+    );
+    let body = healthchecks.last_body();
+    assert!(!body.contains("planted-api-token"), "{body}");
+}
+
+#[test]
+fn a_secret_among_the_arguments_of_a_skipped_job_is_not_reported() {
+    let healthchecks = Healthchecks::start();
+    let job = ["backup", "/backup/planted-api-token-77ff"];
+    let installation = reporting_to(&healthchecks)
+        .env("MY_API_TOKEN", "planted-api-token-77ff")
+        .fake_restic(&["sleep 600000"]);
+    let first = installation.start(job);
+    first.pid("restic", "restic backup");
+    let second = installation.run(job).code(75);
+    assert!(
+        !second.all().contains("planted-api-token"),
+        "{}",
+        second.all()
+    );
+    let body = healthchecks.last_body();
+    assert!(!body.contains("planted-api-token"), "{body}");
+}
