@@ -12,8 +12,9 @@ const DEADLINES: Deadlines = Deadlines {
     start: Duration::from_millis(300),
 };
 
-fn check(url: &str) -> Option<CheckUrl> {
-    Some(CheckUrl::parse("BACKUP_CHECK_URL", url).unwrap())
+fn reporter(url: &str) -> Reporter {
+    let check = CheckUrl::parse("BACKUP_CHECK_URL", url).unwrap();
+    Reporter::new(Some(check), DEADLINES)
 }
 
 fn report() -> Report {
@@ -26,7 +27,7 @@ fn report() -> Report {
 
 /// A run from start to end, with `work` between them.
 async fn run_for(url: &str, report: &Report, work: Duration) -> Delivery {
-    let mut reporter = Reporter::new(check(url), DEADLINES);
+    let mut reporter = reporter(url);
     reporter.start();
     tokio::time::sleep(work).await;
     reporter.finish(0, report).await
@@ -59,9 +60,7 @@ async fn two_runs_have_two_ids() {
 #[tokio::test]
 async fn a_skipped_run_is_a_log_entry_only() {
     let server = Healthchecks::start();
-    Reporter::new(check(&server.url()), DEADLINES)
-        .log(&report())
-        .await;
+    reporter(&server.url()).log(&report()).await;
     assert_eq!(server.signals(), ["log"]);
 }
 
@@ -101,9 +100,7 @@ async fn a_servers_own_trouble_is_tried_again() {
         Answer::Hang,
     ] {
         let server = Healthchecks::start().answer(answer.clone());
-        let delivery = Reporter::new(check(&server.url()), DEADLINES)
-            .finish(3, &report())
-            .await;
+        let delivery = reporter(&server.url()).finish(3, &report()).await;
         assert!(
             matches!(delivery, Delivery::Delivered),
             "{answer:?}: {delivery}"
@@ -116,9 +113,7 @@ async fn a_servers_own_trouble_is_tried_again() {
 #[tokio::test]
 async fn a_wish_to_wait_is_kept() {
     let server = Healthchecks::start().answer(Answer::TooMany(2));
-    Reporter::new(check(&server.url()), DEADLINES)
-        .finish(0, &report())
-        .await;
+    reporter(&server.url()).finish(0, &report()).await;
     let pings = server.pings();
     assert!(pings[1].at - pings[0].at >= Duration::from_secs(2));
 }
@@ -127,9 +122,7 @@ async fn a_wish_to_wait_is_kept() {
 async fn what_will_not_change_is_asked_once_and_explained() {
     for (status, said) in [(400, "no ping URL"), (404, "no such check"), (409, "slug")] {
         let server = Healthchecks::start().always(Answer::Status(status, ""));
-        let delivery = Reporter::new(check(&server.url()), DEADLINES)
-            .finish(0, &report())
-            .await;
+        let delivery = reporter(&server.url()).finish(0, &report()).await;
         let text = delivery.to_string();
         assert!(
             text.contains("BACKUP_CHECK_URL")
@@ -149,9 +142,7 @@ async fn an_ok_that_is_none_is_a_warning_with_its_cause() {
         ("<html>", "no answer of Healthchecks"),
     ] {
         let server = Healthchecks::start().always(Answer::Status(200, answer));
-        let delivery = Reporter::new(check(&server.url()), DEADLINES)
-            .finish(0, &report())
-            .await;
+        let delivery = reporter(&server.url()).finish(0, &report()).await;
         assert!(
             matches!(delivery, Delivery::Doubtful { .. }),
             "{delivery:?}"
@@ -169,7 +160,7 @@ async fn a_created_check_is_a_delivered_report() {
 #[tokio::test]
 async fn a_hanging_server_is_given_up_within_the_deadline() {
     let server = Healthchecks::start().always(Answer::Hang);
-    let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+    let mut reporter = reporter(&server.url());
     let begun = Instant::now();
     reporter.start();
     assert!(
@@ -235,9 +226,7 @@ fn long_report() -> Report {
 #[tokio::test]
 async fn a_wish_for_no_pause_is_not_granted() {
     let server = Healthchecks::start().always(Answer::TooMany(0));
-    let delivery = Reporter::new(check(&server.url()), DEADLINES)
-        .finish(0, &report())
-        .await;
+    let delivery = reporter(&server.url()).finish(0, &report()).await;
     assert!(delivery.to_string().contains("429"), "{delivery}");
     assert!((2..6).contains(&server.pings().len()));
 }
@@ -246,9 +235,7 @@ async fn a_wish_for_no_pause_is_not_granted() {
 async fn a_wish_to_wait_longer_than_the_deadline_ends_the_tries() {
     let server = Healthchecks::start().always(Answer::TooMany(u64::MAX));
     let begun = Instant::now();
-    let delivery = Reporter::new(check(&server.url()), DEADLINES)
-        .finish(0, &report())
-        .await;
+    let delivery = reporter(&server.url()).finish(0, &report()).await;
     assert!(delivery.to_string().contains("429"), "{delivery}");
     assert!(begun.elapsed() < DEADLINES.total);
     assert_eq!(server.pings().len(), 1);
@@ -265,9 +252,7 @@ async fn the_exit_code_arrives_where_the_body_is_too_long() {
         Healthchecks::start().limit(10_002),
         Healthchecks::start().limit(10_003),
     ] {
-        let delivery = Reporter::new(check(&server.url()), DEADLINES)
-            .finish(3, &long_report())
-            .await;
+        let delivery = reporter(&server.url()).finish(3, &long_report()).await;
         assert!(matches!(delivery, Delivery::Delivered), "{delivery}");
         assert_eq!(server.signals(), ["3"]);
         let pings = server.pings();
@@ -287,7 +272,7 @@ async fn the_exit_code_arrives_where_the_body_is_too_long() {
 async fn a_slow_server_delays_no_start_and_gets_the_report() {
     let slow = Answer::Slow(Duration::from_millis(200));
     let server = Healthchecks::start().always(slow);
-    let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+    let mut reporter = reporter(&server.url());
     let begun = Instant::now();
     reporter.start();
     assert!(begun.elapsed() < Duration::from_millis(50));
@@ -299,7 +284,7 @@ async fn a_slow_server_delays_no_start_and_gets_the_report() {
 #[tokio::test]
 async fn a_start_that_failed_is_not_tried_again_after_the_end() {
     let server = Healthchecks::start().always(Answer::Status(503, ""));
-    let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+    let mut reporter = reporter(&server.url());
     reporter.start();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let begun = Instant::now();
@@ -318,9 +303,7 @@ async fn a_start_that_failed_is_not_tried_again_after_the_end() {
 #[tokio::test]
 async fn a_redirection_is_not_followed() {
     let server = Healthchecks::start().always(Answer::Status(301, ""));
-    let delivery = Reporter::new(check(&server.url()), DEADLINES)
-        .finish(0, &report())
-        .await;
+    let delivery = reporter(&server.url()).finish(0, &report()).await;
     assert!(
         delivery.to_string().contains("sends elsewhere"),
         "{delivery}"
@@ -338,7 +321,7 @@ async fn no_text_shows_the_path_of_the_check() {
         Answer::Hang,
     ] {
         let server = Healthchecks::start().always(answer.clone());
-        let mut reporter = Reporter::new(check(&server.url()), DEADLINES);
+        let mut reporter = reporter(&server.url());
         reporter.hurry(Duration::from_millis(600));
         let shown = format!("{reporter:?}");
         let delivery = reporter.finish(0, &report()).await;
