@@ -90,11 +90,11 @@ impl Endpoint {
         self.ask(Method::HEAD, "config").await.is_ok()
     }
 
-    /// Whether the repository's config is there; asks again for a while where the server fails or is not up.
-    pub async fn has_config(&self) -> Result<bool> {
+    /// Whether a repository is there and can be read; asks again for a while where the server fails or is not up.
+    pub async fn has_repository(&self) -> Result<bool> {
         let until = Instant::now() + PATIENCE;
         loop {
-            match self.has_config_now().await {
+            match self.has_repository_now().await {
                 Err(error) if is_transient(&error) => {
                     if Instant::now() + PAUSE >= until {
                         return Err(match error {
@@ -109,8 +109,20 @@ impl Endpoint {
         }
     }
 
-    /// Whether the repository's config is there, asked once.
-    pub async fn has_config_now(&self) -> Result<bool> {
+    /// The same, asked once.
+    ///
+    /// The keys are listed too: of a config once seen rclone tells from its cache, a list it asks of the storage.
+    pub async fn has_repository_now(&self) -> Result<bool> {
+        if !self.has_config().await? {
+            return Ok(false);
+        }
+        match self.count("keys").await? {
+            0 => Err(Error::NoKeys),
+            _ => Ok(true),
+        }
+    }
+
+    async fn has_config(&self) -> Result<bool> {
         match self.ask(Method::HEAD, "config").await?.status() {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),

@@ -20,8 +20,10 @@ use crate::supervise::{
 use crate::volume::{Presence, Volume};
 
 mod findings;
+mod proof;
 
 pub use findings::Findings;
+pub use proof::is_there_now;
 
 /// A short restic command (init, unlock, cat config) may take this long.
 const SHORT_RUN: Duration = Duration::from_mins(2);
@@ -111,45 +113,8 @@ impl<'a> Repository<'a> {
         })
     }
 
-    /// Whether there is a repository: `false` only where its absence is proven, by 404 on the config, successful empty
-    /// listings of keys and snapshots, and no repository seen by this volume at this remote before.
     async fn is_there(&self) -> Result<bool> {
-        if self.endpoint.has_repository().await? {
-            return Ok(true);
-        }
-        self.prove_absence().await?;
-        Ok(false)
-    }
-
-    /// The same, asked once: a server that fails now is not waited for.
-    pub async fn is_there_now(&self) -> Result<bool> {
-        if self.endpoint.has_repository_now().await? {
-            return Ok(true);
-        }
-        self.prove_absence().await?;
-        Ok(false)
-    }
-
-    async fn prove_absence(&self) -> Result<()> {
-        let unproven = |because| Error::AbsenceNotProven {
-            because: Box::new(because),
-        };
-        let keys = self.endpoint.count("keys").await.map_err(unproven)?;
-        let snapshots = self.endpoint.count("snapshots").await.map_err(unproven)?;
-        let remote = self.settings.remote.as_str();
-        if keys + snapshots > 0 {
-            return Err(Error::ConfigMissing {
-                remote: remote.to_owned(),
-                files: keys + snapshots,
-            });
-        }
-        match self.volume.pinned_repository(remote)? {
-            Some(id) => Err(Error::RepositoryGone {
-                id: id.chars().take(8).collect(),
-                remote: remote.to_owned(),
-            }),
-            None => Ok(()),
-        }
+        proof::is_there(self.endpoint, self.volume, &self.settings.remote).await
     }
 
     async fn init(&self) -> Result<()> {

@@ -101,7 +101,7 @@ fn tell_access(settings: &Settings) {
 
 async fn tell_repository(endpoint: &Endpoint, settings: &Settings) {
     let remote = &settings.remote;
-    match endpoint.has_config_now().await {
+    match endpoint.has_repository_now().await {
         Ok(true) => tracing::info!("ready: serving the repository at {remote}"),
         Ok(false) => {
             tracing::info!("ready: no repository yet at {remote}, the first backup makes it");
