@@ -126,6 +126,14 @@ fn explicit_remote(text: &str, problems: &mut Vec<Problem>) -> Option<Remote> {
         problems.push(Problem::new("BACKUP_REMOTE", "must not contain .."));
         return None;
     }
+    if holds_secret(text) {
+        problems.push(Problem::new(
+            "BACKUP_REMOTE",
+            "holds a secret, which every process list would show: set it by RCLONE_CONFIG_<NAME>_<KEY> variables, and \
+             use NAME:path here",
+        ));
+        return None;
+    }
     // `name:` is the remote's root: a slash there would make it another path for some backends.
     let complete = text.ends_with('/') || text.ends_with(':');
     Some(Remote(if complete {
@@ -133,4 +141,17 @@ fn explicit_remote(text: &str, problems: &mut Vec<Problem>) -> Option<Remote> {
     } else {
         format!("{text}/")
     }))
+}
+
+/// A connection string of rclone (`:s3,secret_access_key=...:path`) may carry what belongs into a section.
+fn holds_secret(remote: &str) -> bool {
+    remote
+        .split(',')
+        .skip(1)
+        .filter_map(|parameter| parameter.split_once('='))
+        .any(|(name, _)| {
+            ["pass", "secret", "token", "key"]
+                .iter()
+                .any(|mark| name.contains(mark))
+        })
 }

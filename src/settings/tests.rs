@@ -197,6 +197,14 @@ fn any_remote_of_rclone_and_any_absolute_directory_will_do() {
 }
 
 #[test]
+fn a_remote_with_a_secret_in_it_is_refused_and_not_shown() {
+    let remote = ":s3,provider=Ceph,secret_access_key=planted-key:bucket";
+    let said = message(read([("BACKUP_REMOTE", remote), LOCAL[1]]));
+    assert!(said.contains("BACKUP_REMOTE holds a secret"), "{said}");
+    assert!(!said.contains("planted-key"), "{said}");
+}
+
+#[test]
 fn a_path_that_leaves_the_bucket_is_refused() {
     let [user, password, _, key] = DOCUMENTED;
     for path in ["..", "../other", "a/../../b", "a//b", "./a", "/"] {
