@@ -279,8 +279,8 @@ impl Error {
                 "Check the permissions of the storage; do not initialise it again: the data may still be there."
             }
             Self::Locked { .. } => {
-                "Wait for the other run to end. Where that machine is gone for good: docker compose run --rm \
-                 cloud-backup restic unlock"
+                "Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
+                 compose run --rm cloud-backup restic unlock --remove-all"
             }
             Self::Interrupted { .. } => {
                 "What was uploaded is kept: the next run goes on from there."

@@ -89,7 +89,7 @@ impl<'a> Repository<'a> {
             program: self.restic.clone(),
             args: args.into_iter().collect(),
             env,
-            // restic releases its lock on it.
+            // restic releases its lock on it, where its output is still read.
             death_signal: Signal::SIGINT,
         }
     }

@@ -343,7 +343,7 @@ fn the_value_of_no_option_of_restic_is_taken_for_a_source() {
     // The double makes none, and without one there would be a proof to fail.
     installation.run(["restic", "init"]).ok();
     let installation = installation.fake_restic(&[]);
-    let script: String = options
+    let lines: Vec<String> = options
         .iter()
         .filter(|(name, _)| name != "--help" && name != "-h")
         .map(|(name, takes_value)| {
@@ -353,6 +353,7 @@ fn the_value_of_no_option_of_restic_is_taken_for_a_source() {
             )
         })
         .collect();
+    let script = lines.concat();
     let server = installation.server();
     let said = server.exec(["sh", "-c", &script]).ok().stdout;
     let wrong: Vec<&str> = said
