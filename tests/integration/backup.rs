@@ -349,7 +349,7 @@ fn the_value_of_no_option_of_restic_is_taken_for_a_source() {
         .map(|(name, takes_value)| {
             let value = if *takes_value { "VALUE" } else { "" };
             format!(
-                "echo '{name}:'; backup {name} {value} /backup/dir1 2>&1 >/dev/null | grep ful;"
+                "echo '{name}:'; backup {name} {value} /backup/dir1 2>&1 >/dev/null | grep Successful;"
             )
         })
         .collect();

@@ -158,7 +158,7 @@ fn the_files_as_shipped_back_up_and_forget_after_the_edits_of_the_guide() {
     project.edit(
         ".env",
         "\nRESTIC_PASSWORD=\n",
-        "\nRESTIC_PASSWORD='planted $ecret # word'\n",
+        "\nRESTIC_PASSWORD='planted $dollar # word'\n",
     );
 
     project

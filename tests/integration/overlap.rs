@@ -9,7 +9,7 @@ fn endless(healthchecks: &Healthchecks) -> Installation {
     installation.run(["restic", "init"]).ok();
     installation
         .env("BACKUP_CHECK_URL", &healthchecks.url_for_containers())
-        .fake_restic(&["say running", "sleep 600000"])
+        .fake_restic(&["say running", "sleep 60000"])
 }
 
 fn wait_for_restic(container: &Container) {
