@@ -226,8 +226,8 @@ fn a_locked_repository_names_the_holder() {
         &format!(
             "Backup of /backup/dir1 failed: the repository is locked by PID 42 on other-VM by user (UID 1000, GID 1000), \
              exclusively since # # (# ago)\n\
-             Wait for the other run to end. Where that machine is gone for good: docker compose run --rm cloud-backup \
-             restic unlock\n\
+             Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
+             compose run --rm cloud-backup restic unlock --remove-all\n\
              \n\
              cloud-backup: no repository was there: one was initialised\n\
              {told}\
