@@ -50,6 +50,9 @@ pub enum Error {
         /// Which container runs it, and since when.
         holder: String,
     },
+    /// Locks would be judged where their holders cannot be seen.
+    #[error("restic is at work on this volume, and from here its lock would look stale")]
+    LocksInUse,
     /// A program is not in `PATH`.
     #[error("the program {program} is not in PATH")]
     ProgramMissing {
@@ -202,7 +205,7 @@ impl Error {
             | Self::AbsenceNotProven { .. } => 69,
             Self::System { .. } => 71,
             Self::Volume { .. } => 73,
-            Self::AnotherServer { .. } | Self::AlreadyRunning { .. } => 75,
+            Self::AnotherServer { .. } | Self::AlreadyRunning { .. } | Self::LocksInUse => 75,
             Self::StorageForbidden { .. } | Self::Unauthorised => 77,
             Self::Settings(_) | Self::NotConfigured { .. } => 78,
             Self::CannotStart { .. } => 126,
@@ -231,6 +234,9 @@ impl Error {
             }
             Self::AlreadyRunning { .. } => {
                 "Nothing to do if that run ends well; else look at why it takes so long."
+            }
+            Self::LocksInUse => {
+                "Wait for it to end. restic unlock --remove-all removes all locks, where surely nobody is working."
             }
             Self::ProgramMissing { .. } | Self::CannotStart { .. } => {
                 "Use the image as it is built by the Dockerfile, or install the program."
@@ -338,6 +344,7 @@ mod tests {
             },
             Error::AnotherServer { holder: text() },
             Error::AlreadyRunning { holder: text() },
+            Error::LocksInUse,
             Error::ProgramMissing { program: text() },
             Error::CannotStart {
                 program: text(),

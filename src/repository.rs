@@ -157,6 +157,16 @@ impl<'a> Repository<'a> {
         Ok(output?.contains("successfully removed"))
     }
 
+    /// Keeps all other runs of restic on this volume out, for as long as this value lives; an error where there are some.
+    ///
+    /// For who removes locks: see [`Self::unlock_stale`].
+    pub fn exclude_others(&self) -> Result<()> {
+        if self.presence.exclude_others() {
+            return Ok(());
+        }
+        Err(Error::LocksInUse)
+    }
+
     /// Runs restic to its end, its output shown as it comes and kept in the transcript.
     pub async fn run(
         &self,

@@ -29,6 +29,9 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         &mut interrupts,
         async |endpoint, interrupts| {
             let repository = Repository::new(&settings, &volume, endpoint)?;
+            if removes_stale_locks(&args) {
+                repository.exclude_others()?;
+            }
             let code = pass_through(&repository.invocation(args.clone()), interrupts).await?;
             // The repository that the user has made is the one to find from now on.
             if code == 0
@@ -43,6 +46,11 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         },
     )
     .await
+}
+
+/// `restic unlock`, which takes the lock of another container of our host name for stale; `--remove-all` judges nothing.
+fn removes_stale_locks(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "unlock") && !args.iter().any(|arg| arg == "--remove-all")
 }
 
 fn needs_no_repository(args: &[OsString]) -> bool {

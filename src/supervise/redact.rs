@@ -94,8 +94,10 @@ impl Redactor {
         }
     }
 
-    /// From where on the pending bytes may be the beginning of a secret.
+    /// From where on the pending bytes may be the beginning of a secret: its last byte is not there yet.
     fn held_back(&self, from: usize) -> usize {
+        let longest = self.secrets.iter().map(Vec::len).max().unwrap_or_default();
+        let from = from.max((self.pending.len() + 1).saturating_sub(longest));
         (from..self.pending.len())
             .find(|start| self.is_beginning(&self.pending[*start..]))
             .unwrap_or(self.pending.len())

@@ -115,6 +115,20 @@ fn a_live_lock_of_another_container_is_kept() {
 }
 
 #[test]
+fn an_unlock_beside_a_run_in_another_container_is_refused() {
+    let installation = repository();
+    let check = installation.start(slow_check("100"));
+    wait_for_lock(&installation, &check);
+    installation
+        .run(["restic", "unlock"])
+        .code(75)
+        .says("restic is at work on this volume");
+    assert_eq!(locks(&installation), 1);
+    assert_eq!(check.wait(), 0, "{}", check.logs());
+    installation.run(["restic", "unlock"]).ok();
+}
+
+#[test]
 fn a_live_lock_is_waited_for() {
     let installation = repository();
     let server = installation.server();
