@@ -125,7 +125,12 @@ impl<'a> Repository<'a> {
     /// Keeps the id of the repository in the volume, so that an empty store is never taken for a new one.
     pub async fn pin(&self) -> Result<()> {
         let output = self.short_run(&["cat", "config"]).await?;
-        let config: Config = serde_json::from_str(&output).map_err(|_| Error::Restic {
+        // Beside the JSON there may be restic's remarks, such as that a request was tried again.
+        let json = output
+            .find('{')
+            .zip(output.rfind('}'))
+            .map_or("", |(from, to)| &output[from..=to]);
+        let config: Config = serde_json::from_str(json).map_err(|_| Error::Restic {
             code: 1,
             message: "restic cat config gives no repository id".to_owned(),
         })?;

@@ -9,22 +9,23 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Error, Result};
 use crate::log::{Format, Logging};
-use crate::report::CheckUrl;
 
+mod checks;
 mod environment;
 mod remote;
+mod rest;
 
+pub use checks::Checks;
 pub use environment::Environment;
 pub use remote::Remote;
+pub use rest::{Access, Rest};
 
-/// The port of the guide.
-const DEFAULT_PORT: u16 = 8080;
 /// What `docker stop` allows before it kills, unless it is told another time.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// Below this the phases of a stop have no time left to happen one after the other.
@@ -73,42 +74,6 @@ pub struct Settings {
     pub environment: Environment,
     /// Settings that are wrong and not worth failing a backup for.
     pub warnings: Vec<Problem>,
-}
-
-/// The REST server's port and who may use it.
-#[derive(Debug)]
-pub struct Rest {
-    /// The port inside the container.
-    pub port: u16,
-    /// Whom the server lets in.
-    pub access: Access,
-}
-
-/// Whom the REST server lets in.
-#[derive(Debug)]
-pub enum Access {
-    /// Nobody outside the container: the port is bound to loopback.
-    Local,
-    /// Everybody who can reach the port, on the user's word.
-    Anonymous,
-    /// Who knows these.
-    Login {
-        /// `RESTIC_REST_USERNAME`
-        username: String,
-        /// `RESTIC_REST_PASSWORD`
-        password: SecretString,
-    },
-}
-
-/// The Healthchecks URL of each job, where there is one.
-#[derive(Debug, Clone, Default)]
-pub struct Checks {
-    /// `BACKUP_CHECK_URL`
-    pub backup: Option<CheckUrl>,
-    /// `FORGET_CHECK_URL`
-    pub forget: Option<CheckUrl>,
-    /// `OIDC_TOKEN_CHECK_URL`
-    pub token: Option<CheckUrl>,
 }
 
 /// The variables as they stand in the environment, before any is understood.
@@ -173,7 +138,7 @@ impl Settings {
                 "is missing: choose the password that encrypts the repository",
             ));
         }
-        let rest = parse_rest(&raw, &mut problems);
+        let rest = rest::parse(&raw, &mut problems);
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);
         let checks = Checks::parse(&vars, &mut warnings);
@@ -283,77 +248,6 @@ fn read_secret_files(vars: &mut BTreeMap<String, String>, problems: &mut Vec<Pro
     }
 }
 
-fn parse_rest(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Rest> {
-    let port = match raw
-        .restic_rest_port
-        .as_deref()
-        .map(|text| text.trim().parse())
-    {
-        None => Some(DEFAULT_PORT),
-        Some(Ok(port)) if port >= 1024 => Some(port),
-        Some(_) => {
-            problems.push(Problem::new(
-                "RESTIC_REST_PORT",
-                "must be a number from 1024 to 65535; empty means 8080",
-            ));
-            None
-        }
-    };
-    let anonymous = match raw.restic_rest_anonymous.as_deref().map(str::trim) {
-        None | Some("false") => Some(false),
-        Some("true") => Some(true),
-        Some(_) => {
-            problems.push(Problem::new(
-                "RESTIC_REST_ANONYMOUS",
-                "must be true or false",
-            ));
-            None
-        }
-    };
-    let access = match (
-        raw.restic_rest_username.clone(),
-        raw.restic_rest_password.clone(),
-    ) {
-        (Some(username), Some(_)) if username.contains(':') => {
-            // RFC 7617: the first colon ends the user-id.
-            problems.push(Problem::new(
-                "RESTIC_REST_USERNAME",
-                "must not contain a colon",
-            ));
-            None
-        }
-        (Some(username), Some(password)) => Some(Access::Login {
-            username,
-            password: password.into(),
-        }),
-        (None, None) => anonymous.map(|anonymous| {
-            if anonymous {
-                Access::Anonymous
-            } else {
-                Access::Local
-            }
-        }),
-        (Some(_), None) => {
-            problems.push(Problem::new(
-                "RESTIC_REST_PASSWORD",
-                "is missing though RESTIC_REST_USERNAME is set",
-            ));
-            None
-        }
-        (None, Some(_)) => {
-            problems.push(Problem::new(
-                "RESTIC_REST_USERNAME",
-                "is missing though RESTIC_REST_PASSWORD is set",
-            ));
-            None
-        }
-    };
-    Some(Rest {
-        port: port?,
-        access: access?,
-    })
-}
-
 fn parse_grace(value: Option<&str>, problems: &mut Vec<Problem>) -> Duration {
     let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else {
         return DEFAULT_GRACE;
@@ -396,59 +290,6 @@ fn parse_logging(raw: &Raw, problems: &mut Vec<Problem>) -> Logging {
     Logging {
         format,
         level: level.unwrap_or(LevelFilter::INFO),
-    }
-}
-
-impl Checks {
-    /// The checks alone: where the other settings are wrong, somebody must still be told.
-    #[must_use]
-    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut vars = utf8_pairs(vars, &mut Vec::new());
-        read_secret_files(&mut vars, &mut Vec::new());
-        Self::parse(&vars, &mut Vec::new())
-    }
-
-    fn parse(vars: &BTreeMap<String, String>, warnings: &mut Vec<Problem>) -> Self {
-        let mut check =
-            |variable| parse_check(variable, vars.get(variable).map(String::as_str), warnings);
-        Self {
-            backup: check("BACKUP_CHECK_URL"),
-            forget: check("FORGET_CHECK_URL"),
-            token: check("OIDC_TOKEN_CHECK_URL"),
-        }
-    }
-}
-
-/// A wrong check URL is a warning: a failing report never fails a backup.
-fn parse_check(
-    variable: &'static str,
-    value: Option<&str>,
-    warnings: &mut Vec<Problem>,
-) -> Option<CheckUrl> {
-    let value = value.map(str::trim).filter(|value| !value.is_empty())?;
-    match CheckUrl::parse(variable, value) {
-        Ok(url) => Some(url),
-        Err(error) => {
-            warnings.push(Problem::new(
-                variable,
-                format!("is not used, nobody is told of this job: {error}"),
-            ));
-            None
-        }
-    }
-}
-
-impl Access {
-    /// The credentials in the variables that restic reads for its REST backend.
-    #[must_use]
-    pub fn restic_variables(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Login { username, password } => vec![
-                ("RESTIC_REST_USERNAME", username.clone()),
-                ("RESTIC_REST_PASSWORD", password.expose_secret().to_owned()),
-            ],
-            Self::Local | Self::Anonymous => Vec::new(),
-        }
     }
 }
 

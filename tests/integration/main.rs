@@ -13,6 +13,7 @@ mod forget;
 mod harness;
 mod healthchecks;
 mod image;
+mod job_report_delivery;
 mod job_reports;
 mod locks;
 mod one_shot;

@@ -1,0 +1,118 @@
+//! How the REST server is reached, and by whom.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Problem, Raw};
+
+/// The port of the guide.
+const DEFAULT_PORT: u16 = 8080;
+
+/// The REST server's port and who may use it.
+#[derive(Debug)]
+pub struct Rest {
+    /// The port inside the container.
+    pub port: u16,
+    /// Whom the server lets in.
+    pub access: Access,
+}
+
+/// Whom the REST server lets in.
+#[derive(Debug)]
+pub enum Access {
+    /// Nobody outside the container: the port is bound to loopback.
+    Local,
+    /// Everybody who can reach the port, on the user's word.
+    Anonymous,
+    /// Who knows these.
+    Login {
+        /// `RESTIC_REST_USERNAME`
+        username: String,
+        /// `RESTIC_REST_PASSWORD`
+        password: SecretString,
+    },
+}
+
+impl Access {
+    /// The credentials in the variables that restic reads for its REST backend.
+    #[must_use]
+    pub fn restic_variables(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Login { username, password } => vec![
+                ("RESTIC_REST_USERNAME", username.clone()),
+                ("RESTIC_REST_PASSWORD", password.expose_secret().to_owned()),
+            ],
+            Self::Local | Self::Anonymous => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn parse(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Rest> {
+    let port = match raw
+        .restic_rest_port
+        .as_deref()
+        .map(|text| text.trim().parse())
+    {
+        None => Some(DEFAULT_PORT),
+        Some(Ok(port)) if port >= 1024 => Some(port),
+        Some(_) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_PORT",
+                "must be a number from 1024 to 65535; empty means 8080",
+            ));
+            None
+        }
+    };
+    let anonymous = match raw.restic_rest_anonymous.as_deref().map(str::trim) {
+        None | Some("false") => Some(false),
+        Some("true") => Some(true),
+        Some(_) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_ANONYMOUS",
+                "must be true or false",
+            ));
+            None
+        }
+    };
+    let access = match (
+        raw.restic_rest_username.clone(),
+        raw.restic_rest_password.clone(),
+    ) {
+        (Some(username), Some(_)) if username.contains(':') => {
+            // RFC 7617: the first colon ends the user-id.
+            problems.push(Problem::new(
+                "RESTIC_REST_USERNAME",
+                "must not contain a colon",
+            ));
+            None
+        }
+        (Some(username), Some(password)) => Some(Access::Login {
+            username,
+            password: password.into(),
+        }),
+        (None, None) => anonymous.map(|anonymous| {
+            if anonymous {
+                Access::Anonymous
+            } else {
+                Access::Local
+            }
+        }),
+        (Some(_), None) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_PASSWORD",
+                "is missing though RESTIC_REST_USERNAME is set",
+            ));
+            None
+        }
+        (None, Some(_)) => {
+            problems.push(Problem::new(
+                "RESTIC_REST_USERNAME",
+                "is missing though RESTIC_REST_PASSWORD is set",
+            ));
+            None
+        }
+    };
+    Some(Rest {
+        port: port?,
+        access: access?,
+    })
+}
