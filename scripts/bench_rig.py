@@ -63,6 +63,8 @@ class Rig:
         self.data, self.programs = self.folder / "data", self.folder / "programs"
         for folder in (self.data, self.programs):
             folder.mkdir()
+        # A backup of nothing is an error.
+        (self.data / "something").write_text("x")
         # Containers read them as another user, who may not be let into the place of this script.
         for program in SCRIPTS.glob("bench-*"):
             shutil.copy(program, self.programs / program.name.removeprefix("bench-"))
