@@ -1,3 +1,5 @@
+//! The settings that the guide documents, the defaults, and what is refused.
+
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
