@@ -270,14 +270,14 @@ impl Error {
                 "Make one by the first backup, or by: docker compose run --rm cloud-backup restic init"
             }
             Self::Incomplete { .. } => {
-                "The snapshot holds all other files. Make the files below readable for uid 1000, or exclude them with \
+                "The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with \
                  --exclude."
             }
             Self::NothingFound => {
                 "Check the host directory in the volumes of compose.yaml: Docker makes an empty one for a path that \
                  does not exist. Where it is empty for now, put a file in it."
             }
-            Self::NotRemoved => "See the output below; the next run tries again.",
+            Self::NotRemoved => "The output names them; the next run tries again.",
             Self::WrongPassword => {
                 "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read."
             }
@@ -294,7 +294,7 @@ impl Error {
             Self::Killed { .. } => {
                 "See the memory of the machine (dmesg, docker stats); the next run tries again."
             }
-            Self::Restic { .. } => "restic's own words are below.",
+            Self::Restic { .. } => "The output has restic's own words.",
             Self::Unhealthy(_) | Self::System { .. } => return None,
         })
     }

@@ -109,7 +109,7 @@ fn an_incomplete_backup_names_the_unreadable_files_first() {
     assert_body(
         &healthchecks,
         "Backup of /backup/dir1 failed: 1 file could not be read\n\
-         The snapshot holds all other files. Make the files below readable for uid 1000, or exclude them with --exclude.\n\
+         The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with --exclude.\n\
          open /backup/dir1/locked away: permission denied\n\
          Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved\n\
          \n\
@@ -141,7 +141,7 @@ fn a_missing_source_directory_is_named_first() {
         lines[..4],
         [
             "Backup of /backup/dir1, /backup/dir2 failed: 1 file could not be read",
-            "The snapshot holds all other files. Make the files below readable for uid 1000, or exclude them with \
+            "The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with \
              --exclude.",
             "/backup/dir2 does not exist",
             "Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved",
@@ -159,7 +159,7 @@ fn sources_that_are_all_missing_are_restics_own_words() {
     assert_body(
         &healthchecks,
         "Backup of /backup/dir2 failed: all source directories/files do not exist\n\
-         restic's own words are below.\n\
+         The output has restic's own words.\n\
          /backup/dir2 does not exist\n\
          \n\
          /backup/dir2 does not exist, skipping\n\
