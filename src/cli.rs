@@ -1,6 +1,6 @@
 //! The command line: the verbs, the names by which the program is called, and the help for people.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -77,18 +77,27 @@ impl Cli {
             .and_then(Path::file_name)
             .unwrap_or_default();
         let command = Self::command();
-        if command
-            .get_subcommands()
-            .any(|verb| called == verb.get_name())
+        let is_verb = |name: &OsStr| {
+            command
+                .get_subcommands()
+                .any(|verb| name == verb.get_name())
+        };
+        let (mut cli, rest) = if is_verb(called) {
+            let rest = args.get(1..).unwrap_or_default();
+            let line = [OsStr::new("cloud-backup"), called].map(OsStr::to_owned);
+            (Self::try_parse_from(line.iter().chain(rest))?, rest)
+        } else {
+            (
+                Self::try_parse_from(args)?,
+                args.get(2..).unwrap_or_default(),
+            )
+        };
+        // restic gets them as they were typed: clap would keep a leading "--" for itself.
+        if let Verb::Backup { args } | Verb::Forget { args } | Verb::Restic { args } = &mut cli.verb
         {
-            let rest = args.iter().skip(1).cloned();
-            return Self::try_parse_from(
-                [OsString::from("cloud-backup"), called.to_owned()]
-                    .into_iter()
-                    .chain(rest),
-            );
+            *args = rest.to_vec();
         }
-        Self::try_parse_from(args)
+        Ok(cli)
     }
 }
 
@@ -121,11 +130,25 @@ mod tests {
             &["restic", "--version"],
             &["restic", "ls", "latest", "--", "-x"],
             &["restic", "backup"],
+            &["restic", "--", "-odd"],
         ] {
             let Verb::Restic { args } = read(line).verb else {
                 panic!("{line:?} is restic")
             };
             assert_eq!(args, line[1..]);
+        }
+    }
+
+    #[test]
+    fn a_leading_double_dash_reaches_restic() {
+        for line in [
+            &["backup", "--", "-odd"][..],
+            &["cloud-backup", "backup", "--", "-odd"],
+        ] {
+            let Verb::Backup { args } = read(line).verb else {
+                panic!("{line:?} is a backup")
+            };
+            assert_eq!(args, ["--", "-odd"]);
         }
     }
 

@@ -41,7 +41,7 @@ pub fn run(cli: Cli) -> Result<u8> {
 fn settings() -> Result<Settings> {
     let settings = Settings::from_vars(std::env::vars_os())?;
     for warning in &settings.warnings {
-        eprintln!("cloud-backup: warning: {warning}");
+        crate::log::say(format_args!("cloud-backup: warning: {warning}"));
     }
     Ok(settings)
 }

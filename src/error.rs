@@ -50,6 +50,14 @@ pub enum Error {
         /// Which container runs it, and since when.
         holder: String,
     },
+    /// The running server serves another remote than this command is meant for.
+    #[error("the running server serves {server}, and this command is meant for {ours}")]
+    OtherRemote {
+        /// The server's remote path.
+        server: String,
+        /// Ours.
+        ours: String,
+    },
     /// Locks would be judged where their holders cannot be seen.
     #[error("restic is at work on this volume, and from here its lock would look stale")]
     LocksInUse,
@@ -207,7 +215,7 @@ impl Error {
             Self::Volume { .. } => 73,
             Self::AnotherServer { .. } | Self::AlreadyRunning { .. } | Self::LocksInUse => 75,
             Self::StorageForbidden { .. } | Self::Unauthorised => 77,
-            Self::Settings(_) | Self::NotConfigured { .. } => 78,
+            Self::Settings(_) | Self::NotConfigured { .. } | Self::OtherRemote { .. } => 78,
             Self::CannotStart { .. } => 126,
             Self::ProgramMissing { .. } => 127,
             Self::Interrupted { .. } => 130,
@@ -227,13 +235,17 @@ impl Error {
                 "Set BACKUP_REMOTE to a directory in the volume, or write the section into that file."
             }
             Self::Volume { .. } => {
-                "The volume at /home/user must be writable by uid 1000 and have space left: see docs/architecture.md."
+                "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
+                 chown -R user /home/user)."
             }
             Self::AnotherServer { .. } => {
                 "Stop that container first, or give this one a volume of its own."
             }
             Self::AlreadyRunning { .. } => {
                 "Nothing to do if that run ends well; else look at why it takes so long."
+            }
+            Self::OtherRemote { .. } => {
+                "Nothing was changed. For the server to take the new settings: docker compose up -d --force-recreate"
             }
             Self::LocksInUse => {
                 "Wait for it to end. restic unlock --remove-all removes all locks, where surely nobody is working."
@@ -259,8 +271,8 @@ impl Error {
             }
             Self::AbsenceNotProven { because } => return because.remedy(),
             Self::ConfigMissing { .. } => {
-                "Nothing was initialised: the data may still be there. Look for the file config in the storage; restore \
-                 it from a copy, or ask for help before anything is deleted."
+                "Nothing was initialised: the data may still be there. Where restic init was broken off, and there is no \
+                 folder snapshots, delete the folder keys in the storage; else look for a copy of the file config."
             }
             Self::RepositoryGone { .. } => {
                 "Nothing was initialised. Check BACKUP_REMOTE and the storage; to begin a new repository there on \
@@ -345,6 +357,10 @@ mod tests {
             Error::AnotherServer { holder: text() },
             Error::AlreadyRunning { holder: text() },
             Error::LocksInUse,
+            Error::OtherRemote {
+                server: text(),
+                ours: text(),
+            },
             Error::ProgramMissing { program: text() },
             Error::CannotStart {
                 program: text(),

@@ -46,6 +46,13 @@ impl Grace {
     }
 }
 
+impl Default for Grace {
+    /// What `docker stop` allows unless it is told another time.
+    fn default() -> Self {
+        Self::new(Duration::from_secs(10))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,8 @@
 //! The data goes one way: environment -> settings -> command -> storage -> repository -> outcome -> report and exit
 //! code. `docs/architecture.md` tells it whole.
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -31,11 +33,11 @@ const USAGE: u8 = 64;
 pub fn run(args: &[OsString]) -> ExitCode {
     supervise::withhold_hangup();
     if args.get(1).is_some_and(|arg| arg == supervise::BOUND) {
-        eprintln!(
+        crate::log::say(format_args!(
             "cloud-backup: cannot start {:?}: {}",
             args.get(3),
             supervise::become_bound(&args[2..])
-        );
+        ));
         return ExitCode::from(126);
     }
     let cli = match cli::Cli::read(args) {
@@ -68,8 +70,8 @@ fn supervised(args: &[OsString]) -> Result<u8> {
 
 /// One line for what happened, one for what to do.
 fn tell(error: &Error) {
-    eprintln!("cloud-backup: {error}");
+    crate::log::say(format_args!("cloud-backup: {error}"));
     if let Some(remedy) = error.remedy() {
-        eprintln!("  -> {remedy}");
+        crate::log::say(format_args!("  -> {remedy}"));
     }
 }

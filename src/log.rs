@@ -1,5 +1,7 @@
 //! The server's log on standard error: text for people, JSON for collectors (`LOG_FORMAT`, `LOG_LEVEL`).
 
+use std::io::Write;
+
 use tracing_subscriber::filter::LevelFilter;
 
 /// How a line of the log looks.
@@ -31,11 +33,18 @@ impl Logging {
     }
 }
 
+/// Says a line to the user on standard error. Nobody listening is no reason to end: `eprintln!` would panic.
+pub fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Begins to log; a second call changes nothing.
 pub fn start(logging: Logging) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(logging.level)
         .with_target(false)
+        // It would tell them on a standard error that cannot be written to.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // Fails only where a subscriber is set already.
     let _ = match logging.format {

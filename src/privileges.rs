@@ -23,9 +23,9 @@ pub fn give_up_root(args: &[OsString]) -> Option<Error> {
     }
     let user = User::from_name(&name).ok()??;
     let (called, rest) = args.split_first()?;
-    eprintln!(
+    crate::log::say(format_args!(
         "cloud-backup: started as root, going on as {name} (in ofelia-config.ini: user = {name})"
-    );
+    ));
     let source = Command::new("/proc/self/exe")
         .arg0(called)
         .args(rest)

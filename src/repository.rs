@@ -57,14 +57,18 @@ struct Config {
 
 impl<'a> Repository<'a> {
     /// The repository that this endpoint serves.
-    pub fn new(settings: &'a Settings, volume: &'a Volume, endpoint: &'a Endpoint) -> Result<Self> {
+    pub async fn new(
+        settings: &'a Settings,
+        volume: &'a Volume,
+        endpoint: &'a Endpoint,
+    ) -> Result<Self> {
         let restic = find_program("restic", settings.environment.path())?;
         Ok(Self {
             settings,
             volume,
             endpoint,
             restic,
-            presence: volume.join()?,
+            presence: volume.join().await?,
         })
     }
 
@@ -96,6 +100,11 @@ impl<'a> Repository<'a> {
 
     /// Makes sure that there is a repository to back up to; whether it had to be made.
     pub async fn ensure(&self) -> Result<bool> {
+        if self.is_there().await? {
+            return Ok(false);
+        }
+        // Two that make it at once would leave a repository that neither can open: the second looks again.
+        let _lock = self.volume.lock_init().await?;
         if self.is_there().await? {
             return Ok(false);
         }

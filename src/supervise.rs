@@ -64,16 +64,24 @@ impl Invocation {
         command
     }
 
-    /// The same as an expression of duct, for short runs whose output is wanted whole.
+    /// The same as an expression of duct, for short runs whose output is wanted whole: bound to the thread that starts it.
     pub fn expression(&self) -> duct::Expression {
-        duct::cmd(&self.program, &self.args)
-            .full_env(
-                self.env
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.clone())),
-            )
-            .stdin_null()
-            .unchecked()
+        let bound = [
+            BOUND.into(),
+            self.death_signal.as_str().into(),
+            self.program.clone().into(),
+        ];
+        duct::cmd(
+            "/proc/self/exe",
+            bound.into_iter().chain(self.args.iter().cloned()),
+        )
+        .full_env(
+            self.env
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        )
+        .stdin_null()
+        .unchecked()
     }
 
     /// The error for a start that failed.
@@ -156,27 +164,23 @@ pub fn exit_code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// Asks a process group to end by `signal`, waits for `grace`, then kills it; the child is reaped in any case.
+/// Asks a child's process group to end by `signal`, waits for `grace`, then kills it; the child is reaped in any case.
 pub async fn end(
     child: &mut Child,
     signal: Signal,
     grace: Duration,
 ) -> std::io::Result<ExitStatus> {
-    let group = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .map(Pid::from_raw);
-    send(group, signal);
+    signal_group(child, signal);
     if let Ok(status) = tokio::time::timeout(grace, child.wait()).await {
         return status;
     }
-    send(group, Signal::SIGKILL);
+    signal_group(child, Signal::SIGKILL);
     child.wait().await
 }
 
-/// A group that is gone needs no signal.
-fn send(group: Option<Pid>, signal: Signal) {
-    if let Some(group) = group {
-        let _ = killpg(group, signal);
+/// Sends a signal to the group that the child leads; one that is gone needs none.
+fn signal_group(child: &Child, signal: Signal) {
+    if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        let _ = killpg(Pid::from_raw(group), signal);
     }
 }

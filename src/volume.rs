@@ -6,13 +6,20 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+
+/// What others do under a lock of the volume is over within this time: a short run of restic.
+const LOCK_WAIT: Duration = Duration::from_secs(130);
+/// How often a lock is asked for.
+const LOCK_POLL: Duration = Duration::from_millis(100);
 
 /// The folders of this program in the volume.
 #[derive(Debug, Clone)]
@@ -29,8 +36,17 @@ pub struct Holder {
     pub hostname: String,
     /// When the lock was taken.
     pub since: String,
-    /// Where the REST server of the holder listens, if it is a server.
-    pub socket: Option<PathBuf>,
+    /// What the holder serves, if it is a server.
+    pub serves: Option<Serves>,
+}
+
+/// What a server serves, and where.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Serves {
+    /// The unix socket of its REST server.
+    pub socket: PathBuf,
+    /// The remote path behind it.
+    pub remote: String,
 }
 
 /// A lock that is held until it is dropped.
@@ -80,6 +96,12 @@ impl Volume {
         self.root.join("run")
     }
 
+    /// Where the running server listens, on a volume that carries sockets.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.run_directory().join("rest.sock")
+    }
+
     /// Takes the lock that makes its holder the one server of this volume.
     pub fn lock_server(&self) -> Result<Locking> {
         lock(&self.root.join("run/server.lock"))
@@ -114,17 +136,17 @@ impl Volume {
     /// Says that a run of restic is on its way on this volume, until it is dropped.
     ///
     /// Waits while another run has it for itself, which is as long as `restic unlock` takes.
-    pub fn join(&self) -> Result<Presence> {
+    pub async fn join(&self) -> Result<Presence> {
         let path = self.root.join("run/restic.lock");
-        let cannot = |source| Error::Volume {
-            path: path.clone(),
-            source,
-        };
-        let file = open_lock(&path).map_err(cannot)?;
-        match Flock::lock(file, FlockArg::LockShared) {
-            Ok(file) => Ok(Presence { file }),
-            Err((_, error)) => Err(cannot(error.into())),
-        }
+        let file = wait_for(&path, FlockArg::LockSharedNonblock).await?;
+        Ok(Presence { file })
+    }
+
+    /// Keeps others from making a repository until it is dropped; waits while another one makes it.
+    pub async fn lock_init(&self) -> Result<Lock> {
+        let path = self.root.join("run/init.lock");
+        let file = wait_for(&path, FlockArg::LockExclusiveNonblock).await?;
+        Ok(Lock { file })
     }
 
     /// The id of the repository that was seen at this remote.
@@ -153,10 +175,10 @@ impl Volume {
 }
 
 impl Lock {
-    /// Tells in the lock's file who we are, and where our server listens.
-    pub fn sign(&mut self, socket: Option<PathBuf>) -> io::Result<()> {
+    /// Tells in the lock's file who we are, and what we serve.
+    pub fn sign(&mut self, serves: Option<Serves>) -> io::Result<()> {
         let text = serde_json::to_string(&Holder {
-            socket,
+            serves,
             ..Holder::ourselves()
         })?;
         self.file.set_len(0)?;
@@ -195,7 +217,7 @@ impl Holder {
             since: jiff::Timestamp::now()
                 .strftime("%Y-%m-%dT%H:%M:%SZ")
                 .to_string(),
-            socket: None,
+            serves: None,
         }
     }
 
@@ -259,7 +281,8 @@ fn lock(path: &Path) -> Result<Locking> {
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(file) => {
             let mut lock = Lock { file };
-            lock.sign(None).map_err(cannot)?;
+            // On a full volume the holder stays unnamed: what frees space must still run.
+            let _ = lock.sign(None);
             Ok(Locking::Ours(lock))
         }
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Locking::Held(read_holder(path))),
@@ -275,6 +298,27 @@ fn open_lock(path: &Path) -> io::Result<std::fs::File> {
         .truncate(false)
         .mode(0o600)
         .open(path)
+}
+
+/// Asks for a lock again and again: `flock(2)` itself would wait without an end, and deaf to signals.
+async fn wait_for(path: &Path, kind: FlockArg) -> Result<Flock<std::fs::File>> {
+    let cannot = |source| Error::Volume {
+        path: path.to_owned(),
+        source,
+    };
+    let until = Instant::now() + LOCK_WAIT;
+    let mut file = open_lock(path).map_err(cannot)?;
+    loop {
+        match Flock::lock(file, kind) {
+            Ok(lock) => return Ok(lock),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) if Instant::now() >= until => {
+                return Err(Error::LocksInUse);
+            }
+            Err((again, nix::errno::Errno::EWOULDBLOCK)) => file = again,
+            Err((_, error)) => return Err(cannot(error.into())),
+        }
+        tokio::time::sleep(LOCK_POLL).await;
+    }
 }
 
 /// `None` while the holder is writing it.
@@ -338,18 +382,18 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn only_a_run_that_is_alone_keeps_others_out() {
+    #[tokio::test]
+    async fn only_a_run_that_is_alone_keeps_others_out() {
         let home = tempfile::tempdir().unwrap();
         let volume = Volume::open(home.path()).unwrap();
-        let one = volume.join().unwrap();
-        let other = volume.join().unwrap();
+        let one = volume.join().await.unwrap();
+        let other = volume.join().await.unwrap();
         assert!(!one.exclude_others());
         assert!(!other.exclude_others(), "the first is still there");
         drop(other);
         assert!(one.exclude_others());
         one.share();
-        assert!(!volume.join().unwrap().exclude_others());
+        assert!(!volume.join().await.unwrap().exclude_others());
     }
 
     #[test]

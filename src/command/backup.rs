@@ -12,10 +12,17 @@ mod sources;
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     let sources = sources::named(&args);
+    let dry_run = job::is_dry_run(&args);
+    let what = sources::describe(&args);
     let job = Job {
         verb: "backup",
-        success: format!("Successful backup of {}", sources::describe(&args)),
-        subject: format!("Backup of {}", sources::describe(&args)),
+        success: if dry_run {
+            format!("Dry run of a backup of {what}: nothing was stored")
+        } else {
+            format!("Successful backup of {what}")
+        },
+        subject: format!("Backup of {what}"),
+        dry_run,
         check: |checks| checks.backup,
         args,
     };
@@ -27,15 +34,17 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             prepare(repository, run, interrupts).await?;
             end = run.restic_unlocking(repository, interrupts).await;
         }
+        // A snapshot that lacks files is one of this repository too.
+        let stored = matches!(end, Ok(()) | Err(Error::Incomplete { .. }));
+        if stored && let Err(error) = interrupts.unless(repository.pin_if_new()).await {
+            run.say(&format!(
+                "warning: the repository's id is not kept in the volume: {error}\n"
+            ));
+        }
         end?;
         // With --quiet restic does not say how many files it found.
         if sources::are_empty(&sources) {
             return Err(Error::NothingFound);
-        }
-        if let Err(error) = repository.pin_if_new().await {
-            run.say(&format!(
-                "warning: the repository's id is not kept in the volume: {error}\n"
-            ));
         }
         Ok(())
     })

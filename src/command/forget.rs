@@ -12,10 +12,16 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         .map(|arg| arg.to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ");
+    let dry_run = job::is_dry_run(&args);
     let job = Job {
         verb: "forget",
-        success: format!("Successful forget {shown}"),
+        success: if dry_run {
+            format!("Dry run of forget {shown}: nothing was removed")
+        } else {
+            format!("Successful forget {shown}")
+        },
         subject: format!("Forget {shown}"),
+        dry_run,
         check: |checks| checks.forget,
         args,
     };

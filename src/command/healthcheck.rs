@@ -1,16 +1,24 @@
 //! `healthcheck`: asks the server of this volume for the repository; Docker wants 0 for healthy and 1 for not.
 
+use std::io::Write;
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::repository::is_there_now;
 use crate::volume::Volume;
 
 use super::with_repository::running_server;
 
+/// Below the image's `HEALTHCHECK --timeout`, so that there is time to say what is wrong.
+const DEADLINE: Duration = Duration::from_secs(12);
+
 pub(super) async fn run() -> Result<u8> {
-    let healthy = check()
+    let healthy = tokio::time::timeout(DEADLINE, check())
         .await
+        .unwrap_or(Err(Error::NoAnswer { after: DEADLINE }))
         .map_err(|error| Error::Unhealthy(error.to_string()))?;
-    println!("{healthy}");
+    // Docker may not be listening.
+    let _ = writeln!(std::io::stdout(), "{healthy}");
     Ok(0)
 }
 

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 use std::io::Write;
 
+use tokio::time::timeout;
+
 use crate::error::{Error, Result};
 use crate::grace::Grace;
+use crate::log::say;
 use crate::report::{CheckUrl, Deadlines, Delivery, Report, Reporter};
 use crate::repository::{Findings, Repository, Transcript};
-use crate::settings::{Checks, Settings};
-use crate::supervise::{Interrupts, Tail};
+use crate::settings::{Checks, Environment, Settings};
+use crate::supervise::{Interrupts, Redactor, Tail};
 use crate::volume::{Holder, Locking, Volume};
 
 use super::with_repository::with_repository;
@@ -28,6 +31,8 @@ pub(super) struct Job {
     pub success: String,
     /// What the verdict of another run begins with.
     pub subject: String,
+    /// Whether it only says what it would do: then it is no success of the job either.
+    pub dry_run: bool,
     /// Which check hears of it.
     pub check: fn(Checks) -> Option<CheckUrl>,
 }
@@ -45,43 +50,50 @@ pub(super) async fn run(
     job: Job,
     work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
+    let mut interrupts = Interrupts::new()?;
     let settings = match super::settings() {
         Ok(settings) => settings,
         Err(error) => {
-            let checks = Checks::from_vars(std::env::vars_os());
-            let reporter = Reporter::new((job.check)(checks), Deadlines::default());
-            deliver(
-                reporter,
-                &job.report(Err(&error), None),
-                Some(error.exit_code()),
-            )
-            .await;
-            return Ok(error.exit_code());
+            let vars = || std::env::vars_os();
+            let reporter =
+                Reporter::new((job.check)(Checks::from_vars(vars())), Deadlines::default());
+            let nothing = transcript(Environment::from_vars(vars()).redactor());
+            return Ok(refuse(&job, reporter, &error, &nothing, &mut interrupts).await);
         }
     };
     crate::log::start(settings.logging.warnings_only());
     let reporter = Reporter::new((job.check)(settings.checks.clone()), Deadlines::default());
     match locked(&job, &settings) {
-        Ok((volume, _lock)) => perform(job, &settings, &volume, reporter, work).await,
-        Err(error @ Error::AlreadyRunning { .. }) => {
-            deliver(
-                reporter,
-                &job.report(Err(&error), Some(&transcript(&settings))),
-                None,
-            )
-            .await;
-            Ok(error.exit_code())
+        Ok((volume, _lock)) => {
+            perform(job, &settings, &volume, reporter, &mut interrupts, work).await
         }
         Err(error) => {
-            deliver(
-                reporter,
-                &job.report(Err(&error), Some(&transcript(&settings))),
-                Some(error.exit_code()),
-            )
-            .await;
-            Ok(error.exit_code())
+            let nothing = transcript(settings.environment.redactor());
+            Ok(refuse(&job, reporter, &error, &nothing, &mut interrupts).await)
         }
     }
+}
+
+/// The end of a run that never began: a failure, or a note where the same job is at it already.
+async fn refuse(
+    job: &Job,
+    reporter: Reporter,
+    error: &Error,
+    nothing: &Transcript,
+    interrupts: &mut Interrupts,
+) -> u8 {
+    let code = error.exit_code();
+    let is_note = matches!(error, Error::AlreadyRunning { .. });
+    let report = job.report(Err(error), nothing);
+    deliver(
+        reporter,
+        &report,
+        (!is_note).then_some(code),
+        interrupts,
+        Grace::default(),
+    )
+    .await;
+    code
 }
 
 fn locked(job: &Job, settings: &Settings) -> Result<(Volume, crate::volume::Lock)> {
@@ -99,9 +111,9 @@ fn locked(job: &Job, settings: &Settings) -> Result<(Volume, crate::volume::Lock
     }
 }
 
-fn transcript(settings: &Settings) -> Transcript {
+fn transcript(redactor: Redactor) -> Transcript {
     Transcript {
-        redactor: settings.environment.redactor(),
+        redactor,
         tail: Tail::new(KEPT_OUTPUT),
         findings: Findings::default(),
     }
@@ -112,6 +124,7 @@ async fn perform(
     settings: &Settings,
     volume: &Volume,
     mut reporter: Reporter,
+    interrupts: &mut Interrupts,
     work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
     let args = [OsString::from(job.verb)]
@@ -120,17 +133,20 @@ async fn perform(
         .collect();
     let mut run = Run {
         args,
-        transcript: transcript(settings),
+        transcript: transcript(settings.environment.redactor()),
     };
-    let mut interrupts = Interrupts::new()?;
-    reporter.start();
+    if !job.dry_run {
+        reporter.start();
+    }
     let end = with_repository(
         settings,
         volume,
-        &mut interrupts,
+        interrupts,
         async |endpoint, interrupts| {
             work(
-                &Repository::new(settings, volume, endpoint)?,
+                &interrupts
+                    .unless(Repository::new(settings, volume, endpoint))
+                    .await?,
                 &mut run,
                 interrupts,
             )
@@ -139,43 +155,67 @@ async fn perform(
     )
     .await;
     let code = end.as_ref().map_or_else(Error::exit_code, |()| 0);
+    let grace = Grace::new(settings.stop_grace);
     if matches!(end, Err(Error::Interrupted { .. })) {
-        reporter.hurry(Grace::new(settings.stop_grace).report());
+        reporter.hurry(grace.report());
     }
+    let report = job.report(end.as_ref().copied(), &run.transcript);
     deliver(
         reporter,
-        &job.report(end.as_ref().copied(), Some(&run.transcript)),
-        Some(code),
+        &report,
+        (!job.dry_run).then_some(code),
+        interrupts,
+        grace,
     )
     .await;
     Ok(code)
 }
 
 /// Tells the result here and to the check; without an exit code it is a note that changes no state.
-async fn deliver(reporter: Reporter, report: &Report, code: Option<u8>) {
-    eprintln!("cloud-backup: {}", report.verdict);
+///
+/// A signal leaves the check's server only the report's share of the stop's time.
+async fn deliver(
+    reporter: Reporter,
+    report: &Report,
+    code: Option<u8>,
+    interrupts: &mut Interrupts,
+    grace: Grace,
+) {
+    say(format_args!("cloud-backup: {}", report.verdict));
     if report.tail.is_empty() {
-        report.summary.iter().for_each(|line| eprintln!("{line}"));
+        report.summary.iter().for_each(say);
     }
     if let Some(remedy) = &report.remedy {
-        eprintln!("  -> {remedy}");
+        say(format_args!("  -> {remedy}"));
     }
-    let delivery = match code {
-        Some(code) => reporter.finish(code, report).await,
-        None => reporter.log(report).await,
+    let sending = async {
+        match code {
+            Some(code) => reporter.finish(code, report).await,
+            None => reporter.log(report).await,
+        }
+    };
+    tokio::pin!(sending);
+    let delivery = tokio::select! {
+        delivery = &mut sending => delivery,
+        _ = interrupts.next() => {
+            timeout(grace.report(), sending).await.unwrap_or(Delivery::BrokenOff)
+        }
     };
     match delivery {
         Delivery::NotConfigured | Delivery::Delivered => (),
-        trouble => eprintln!("cloud-backup: {trouble}"),
+        trouble => say(format_args!("cloud-backup: {trouble}")),
     }
 }
 
+/// Whether restic is only to say what it would do: `--dry-run`, `-n`, or the latter with `-v`.
+pub(super) fn is_dry_run(args: &[OsString]) -> bool {
+    args.iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--dry-run" || arg == "-n" || arg == "-nv" || arg == "-vn")
+}
+
 impl Job {
-    fn report(&self, end: Result<(), &Error>, transcript: Option<&Transcript>) -> Report {
-        let redacted = |text: String| match transcript {
-            Some(transcript) => transcript.redactor.text(&text),
-            None => text,
-        };
+    fn report(&self, end: Result<(), &Error>, transcript: &Transcript) -> Report {
         let verdict = match end {
             Ok(()) => self.success.clone(),
             Err(error @ Error::AlreadyRunning { .. }) => {
@@ -184,14 +224,10 @@ impl Job {
             Err(error) => format!("{} failed: {error}", self.subject),
         };
         Report {
-            verdict: redacted(verdict),
+            verdict: transcript.redactor.text(&verdict),
             remedy: end.err().and_then(Error::remedy).map(str::to_owned),
-            summary: transcript
-                .map(|transcript| transcript.findings.summary())
-                .unwrap_or_default(),
-            tail: transcript
-                .map(|transcript| transcript.tail.text())
-                .unwrap_or_default(),
+            summary: transcript.findings.summary(),
+            tail: transcript.tail.text(),
         }
     }
 }
@@ -216,7 +252,7 @@ impl Run {
         let Err(Error::Locked { holder }) = first else {
             return first;
         };
-        if repository.unlock_stale().await? {
+        if interrupts.unless(repository.unlock_stale()).await? {
             self.say(&format!(
                 "a stale lock of {holder} was removed, trying again\n"
             ));

@@ -28,19 +28,28 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         &volume,
         &mut interrupts,
         async |endpoint, interrupts| {
-            let repository = Repository::new(&settings, &volume, endpoint)?;
+            let repository = interrupts
+                .unless(Repository::new(&settings, &volume, endpoint))
+                .await?;
+            let is_init = args.iter().any(|arg| arg == "init");
+            // Beside a first backup that makes one there would be two.
+            let _lock = if is_init {
+                Some(interrupts.unless(volume.lock_init()).await?)
+            } else {
+                None
+            };
             if removes_stale_locks(&args) {
                 repository.exclude_others()?;
             }
             let code = pass_through(&repository.invocation(args.clone()), interrupts).await?;
             // The repository that the user has made is the one to find from now on.
             if code == 0
-                && args.iter().any(|arg| arg == "init")
+                && is_init
                 && let Err(error) = repository.pin().await
             {
-                eprintln!(
+                crate::log::say(format_args!(
                     "cloud-backup: warning: the repository's id is not kept in the volume: {error}"
-                );
+                ));
             }
             Ok(code)
         },

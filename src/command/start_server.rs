@@ -12,7 +12,7 @@ use crate::grace::Grace;
 use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
-use crate::volume::{Holder, Lock, Locking, Volume};
+use crate::volume::{Holder, Lock, Locking, Serves, Volume};
 
 /// A job that looks whether a server runs holds the lock for a moment; a stopping server for a little longer.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
@@ -34,11 +34,13 @@ pub(super) async fn run() -> Result<u8> {
     let server = interrupts
         .unless(Server::start(&settings, &listeners))
         .await?;
-    lock.sign(Some(socket.clone()))
-        .map_err(|source| Error::Volume {
-            path: volume.run_directory(),
-            source,
-        })?;
+    let signature = Serves {
+        socket: socket.clone(),
+        remote: settings.remote.to_string(),
+    };
+    if let Err(error) = lock.sign(Some(signature)) {
+        tracing::warn!("cannot tell in the volume where this server listens: {error}");
+    }
     tell_repository(server.endpoint(), &settings).await;
 
     let signal = interrupts.next().await;
@@ -66,7 +68,7 @@ async fn lock(volume: &Volume) -> Result<Lock> {
 
 /// Where the jobs reach the server: in the volume, so that other containers reach it too, where it carries sockets.
 fn socket(volume: &Volume) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
-    let path = volume.run_directory().join("rest.sock");
+    let path = volume.socket();
     let _ = std::fs::remove_file(&path);
     match UnixListener::bind(&path) {
         Ok(_) => Ok((path, None)),

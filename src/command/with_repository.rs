@@ -1,6 +1,6 @@
 //! The repository for the length of a command: through the running server of the volume, else through one of our own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use crate::grace::Grace;
 use crate::settings::Settings;
 use crate::storage::{Listeners, Server};
 use crate::supervise::Interrupts;
-use crate::volume::{Holder, Volume};
+use crate::volume::{Holder, Serves, Volume};
 
 /// A server that holds the volume's lock tells within this time where it listens.
 const SIGNING: Duration = Duration::from_secs(25);
@@ -56,14 +56,27 @@ pub async fn running_server(settings: &Settings, volume: &Volume) -> Result<Opti
         let Some(holder) = volume.server()? else {
             return Ok(None);
         };
-        if let Some(socket) = holder.as_ref().and_then(|holder| holder.socket.as_deref()) {
+        let endpoint = |socket: PathBuf| Endpoint::socket(socket, &settings.rest.access);
+        if let Some(Serves { socket, remote }) =
+            holder.as_ref().and_then(|holder| holder.serves.as_ref())
+        {
+            if remote != settings.remote.as_str() {
+                return Err(Error::OtherRemote {
+                    server: remote.clone(),
+                    ours: settings.remote.to_string(),
+                });
+            }
             let reachable = socket.exists() && is_ours(socket, volume, holder.as_ref());
-            return reachable
-                .then(|| Endpoint::socket(socket.to_owned(), &settings.rest.access))
-                .transpose();
+            return reachable.then(|| endpoint(socket.clone())).transpose();
         }
         if Instant::now() >= until {
-            return Err(Error::NoAnswer { after: SIGNING });
+            // On a full volume it could not tell where it listens: that is where it listens by default.
+            let socket = volume.socket();
+            return if socket.exists() {
+                endpoint(socket).map(Some)
+            } else {
+                Err(Error::NoAnswer { after: SIGNING })
+            };
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

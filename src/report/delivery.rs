@@ -11,6 +11,8 @@ pub enum Delivery {
     NotConfigured,
     /// The server took it.
     Delivered,
+    /// The process had to end before the server answered.
+    BrokenOff,
     /// The server says 200, and that it did not count it.
     Doubtful {
         /// Where it went.
@@ -66,6 +68,9 @@ impl fmt::Display for Delivery {
         match self {
             Self::NotConfigured => f.write_str("nobody is told of this run: no check URL is set"),
             Self::Delivered => f.write_str("reported"),
+            Self::BrokenOff => f.write_str(
+                "warning: the report was broken off by a stop, before the server took it",
+            ),
             Self::Doubtful { check, answer } => {
                 let cause = match answer.as_str() {
                     "OK (not found)" => "there is no such check: correct the URL",

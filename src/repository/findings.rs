@@ -189,7 +189,7 @@ impl Findings {
             0 if self.unreadable_count > 0 => Err(incomplete()),
             0 if self.files == Some(0) => Err(Error::NothingFound),
             0 => Ok(()),
-            3 if self.files.is_some() => Err(incomplete()),
+            3 if self.unreadable_count > 0 || self.files.is_some() => Err(incomplete()),
             3 => Err(Error::NotRemoved),
             10 => Err(Error::NoRepository {
                 remote: "the server".to_owned(),

@@ -3,6 +3,7 @@
 //! Children get an explicit environment: a base that every program needs, and what is meant for them by prefix.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 
 use crate::supervise::Redactor;
@@ -57,6 +58,14 @@ impl Environment {
     #[must_use]
     pub fn new(vars: BTreeMap<String, String>) -> Self {
         Self { vars }
+    }
+
+    /// The variables as they are, where they do not make settings; secrets of files included as far as they can be read.
+    #[must_use]
+    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut vars = super::utf8_pairs(vars, &mut Vec::new());
+        super::read_secret_files(&mut vars, &mut Vec::new());
+        Self::new(vars)
     }
 
     /// `PATH`, where programs are looked for.
@@ -131,6 +140,7 @@ impl Environment {
 
 /// Names tell, and a `NAME_FILE` holds a path, not the secret itself.
 fn is_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
     !name.ends_with("_FILE")
         && !name.ends_with("_DAYS")
         && SECRET_MARKS.iter().any(|mark| name.contains(mark))

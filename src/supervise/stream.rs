@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, timeout_at};
 
-use super::{Invocation, Redactor, end};
+use super::{Invocation, Redactor, signal_group};
 use crate::error::{Error, Result};
 
 /// A longer line is looked at in its first part only.
@@ -132,36 +133,45 @@ pub async fn stream(
             source,
         })?;
     let mut buffer = vec![0; 64 * 1024];
-    let mut interrupted = None;
+    let mut ending: Option<Ending> = None;
     let mut open = true;
     let status = loop {
+        let kill_at = ending
+            .as_ref()
+            .map_or_else(far_away, |ending| ending.kill_at);
         tokio::select! {
             biased;
             signal = interrupts.next() => {
-                interrupted = Some(signal);
-                break end_interrupted(&mut child, interrupts, grace).await;
+                // The first asks, the second does not.
+                let how = if ending.is_none() { Signal::SIGINT } else { Signal::SIGKILL };
+                signal_group(&child, how);
+                ending.get_or_insert(Ending { signal, kill_at: Instant::now() + grace });
             }
+            // Read on while it ends: a program that cannot write cannot clean up.
             read = reader.read(&mut buffer), if open => match read {
                 Ok(0) | Err(_) => open = false,
                 Ok(length) => output.take(&redactor.push(&buffer[..length])),
             },
             status = child.wait() => break status,
+            () = tokio::time::sleep_until(kill_at), if ending.is_some() => {
+                signal_group(&child, Signal::SIGKILL);
+                break child.wait().await;
+            }
         }
     };
     let status = status.map_err(|source| Error::System {
         what: "waiting for a program",
         source,
     })?;
-    while let Ok(Ok(length @ 1..)) =
-        tokio::time::timeout(LAST_WORDS, reader.read(&mut buffer)).await
-    {
+    let until = Instant::now() + LAST_WORDS;
+    while let Ok(Ok(length @ 1..)) = timeout_at(until, reader.read(&mut buffer)).await {
         output.take(&redactor.push(&buffer[..length]));
     }
     output.take(&redactor.finish());
     output.finish_line();
     Ok(Streamed {
         status,
-        interrupted,
+        interrupted: ending.map(|ending| ending.signal),
     })
 }
 
@@ -186,16 +196,15 @@ fn spawn(invocation: &Invocation) -> Result<(std::io::PipeReader, Child)> {
     ))
 }
 
-async fn end_interrupted(
-    child: &mut Child,
-    interrupts: &mut Interrupts,
-    grace: Duration,
-) -> std::io::Result<ExitStatus> {
-    tokio::select! {
-        status = end(child, Signal::SIGINT, grace) => return status,
-        _ = interrupts.next() => (),
-    }
-    end(child, Signal::SIGKILL, grace).await
+/// A run that was asked to end.
+struct Ending {
+    signal: Signal,
+    kill_at: Instant,
+}
+
+/// A moment that does not come.
+fn far_away() -> Instant {
+    Instant::now() + Duration::from_hours(24)
 }
 
 /// Where the output goes: to our own standard output at once, to the tail, and line by line to who looks for facts.
