@@ -1,0 +1,121 @@
+//! Each error has a documented exit code, and a next step.
+
+use super::*;
+
+/// One of each variant.
+fn one_of_each() -> Vec<Error> {
+    let text = || "x".to_owned();
+    let source = || io::Error::from(io::ErrorKind::Other);
+    vec![
+        Error::Settings(Vec::new()),
+        Error::NotConfigured {
+            section: text(),
+            file: PathBuf::new(),
+        },
+        Error::Volume {
+            path: PathBuf::new(),
+            source: source(),
+        },
+        Error::AnotherServer { holder: text() },
+        Error::AlreadyRunning { holder: text() },
+        Error::LocksInUse,
+        Error::OtherRemote {
+            server: text(),
+            ours: text(),
+        },
+        Error::ProgramMissing { program: text() },
+        Error::CannotStart {
+            program: text(),
+            source: source(),
+        },
+        Error::ServerFailed { last_words: text() },
+        Error::NoAnswer {
+            after: Duration::ZERO,
+        },
+        Error::StorageFailing {
+            status: 500,
+            what: "x",
+        },
+        Error::StorageForbidden { what: "x" },
+        Error::Unauthorised,
+        Error::AbsenceNotProven {
+            because: Box::new(Error::Unauthorised),
+        },
+        Error::ConfigMissing {
+            remote: text(),
+            files: 1,
+        },
+        Error::RepositoryGone {
+            id: text(),
+            remote: text(),
+        },
+        Error::NoRepository { remote: text() },
+        Error::Incomplete {
+            files: Vec::new(),
+            count: 1,
+        },
+        Error::NothingFound,
+        Error::NotRemoved,
+        Error::WrongPassword,
+        Error::NoKeys,
+        Error::Locked { holder: text() },
+        Error::Interrupted {
+            signal: Signal::SIGINT,
+        },
+        Error::Killed {
+            program: text(),
+            signal: Signal::SIGKILL,
+        },
+        Error::Restic {
+            code: 1,
+            message: text(),
+        },
+        Error::Restic {
+            code: 2,
+            message: text(),
+        },
+        Error::Unhealthy(text()),
+        Error::System {
+            what: "x",
+            source: source(),
+        },
+    ]
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    let table = include_str!("../../docs/exit-codes.md");
+    let documented: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .flat_map(|codes| codes.split(", "))
+        .collect();
+    for error in one_of_each() {
+        let code = match &error {
+            Error::Killed { .. } => "128 + n".to_owned(),
+            other => other.exit_code().to_string(),
+        };
+        assert!(
+            documented.contains(&code.as_str()),
+            "{error:?}: {code} is not in docs/exit-codes.md"
+        );
+    }
+    assert!(documented.contains(&crate::USAGE.to_string().as_str()));
+}
+
+#[test]
+fn an_error_of_ours_is_never_a_success() {
+    assert!(one_of_each().iter().all(|error| error.exit_code() != 0));
+}
+
+#[test]
+fn an_error_says_what_to_do() {
+    let silent: Vec<_> = one_of_each()
+        .into_iter()
+        .filter(|error| error.remedy().is_none())
+        .collect();
+    assert!(
+        matches!(silent[..], [Error::Unhealthy(_), Error::System { .. }]),
+        "{silent:?}"
+    );
+}
