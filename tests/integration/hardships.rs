@@ -212,9 +212,8 @@ fn a_dry_run_is_a_note_to_the_check_and_no_success() {
     let installation = Installation::new();
     installation.write("a", "one");
     installation.run(["backup", "/backup/dir1"]).ok();
-    let server = installation
-        .env("BACKUP_CHECK_URL", &healthchecks.url_for_containers())
-        .server();
+    let installation = installation.env("BACKUP_CHECK_URL", &healthchecks.url_for_containers());
+    let server = installation.server();
     let dry = server.exec(["backup", "--dry-run", "/backup/dir1"]).ok();
     assert!(dry.stderr.contains("Dry run"), "{}", dry.stderr);
     assert_eq!(healthchecks.signals(), ["log"]);
