@@ -161,6 +161,8 @@ fn the_files_as_shipped_back_up_and_forget_after_the_edits_of_the_guide() {
         "\nRESTIC_PASSWORD='planted $dollar # word'\n",
     );
 
+    // A run that was killed leaves its volume behind.
+    project.compose(["down", "--volumes"]).ok();
     project
         .compose(["run", "--rm", "cloud-backup", "restic", "init"])
         .ok()
