@@ -22,6 +22,9 @@ const LONGEST_LINE: usize = 8 * 1024;
 /// After its end a program's pipe may be held open by its children; this long their last words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// What a pipe holds at most, in bytes (pipe(7)): more than that an ended program has not left in it.
+const PIPE: usize = 64 * 1024;
+
 /// The signals that ask this process to end.
 #[derive(Debug)]
 pub struct Interrupts {
@@ -115,7 +118,7 @@ pub struct Streamed {
     pub interrupted: Option<Signal>,
 }
 
-/// Runs a program to its end; gives each piece of its output to `show` and each line to `look`, secrets replaced.
+/// Runs a program to its end; shows its output as it comes, and gives each line to who looks for facts, secrets replaced.
 ///
 /// A signal is passed on as SIGINT, on which restic releases its lock; what is left after `grace` is killed. A second
 /// signal kills at once.
@@ -132,7 +135,7 @@ pub async fn stream(
             what: "reading the output of a program",
             source,
         })?;
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; PIPE];
     let mut ending: Option<Ending> = None;
     let mut open = true;
     let status = loop {
@@ -147,16 +150,17 @@ pub async fn stream(
                 signal_group(&child, how);
                 ending.get_or_insert(Ending { signal, kill_at: Instant::now() + grace });
             }
-            // Read on while it ends: a program that cannot write cannot clean up.
-            read = reader.read(&mut buffer), if open => match read {
-                Ok(0) | Err(_) => open = false,
-                Ok(length) => output.take(&redactor.push(&buffer[..length])),
-            },
-            status = child.wait() => break status,
             () = tokio::time::sleep_until(kill_at), if ending.is_some() => {
                 signal_group(&child, Signal::SIGKILL);
                 break child.wait().await;
             }
+            status = child.wait() => break status,
+            // Last, or a flood of output would put off everything else; and while it ends too,
+            // for a program that cannot write cannot clean up.
+            read = reader.read(&mut buffer), if open => match read {
+                Ok(0) | Err(_) => open = false,
+                Ok(length) => output.take(&redactor.push(&buffer[..length])),
+            },
         }
     };
     let status = status.map_err(|source| Error::System {
@@ -164,8 +168,12 @@ pub async fn stream(
         source,
     })?;
     let until = Instant::now() + LAST_WORDS;
-    while let Ok(Ok(length @ 1..)) = timeout_at(until, reader.read(&mut buffer)).await {
+    let mut left = PIPE;
+    while left > 0
+        && let Ok(Ok(length @ 1..)) = timeout_at(until, reader.read(&mut buffer)).await
+    {
         output.take(&redactor.push(&buffer[..length]));
+        left = left.saturating_sub(length);
     }
     output.take(&redactor.finish());
     output.finish_line();
