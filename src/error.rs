@@ -271,8 +271,8 @@ impl Error {
             }
             Self::AbsenceNotProven { because } => return because.remedy(),
             Self::ConfigMissing { .. } => {
-                "Nothing was initialised: the data may still be there. Where restic init was broken off, and there is no \
-                 folder snapshots, delete the folder keys in the storage; else look for a copy of the file config."
+                "Nothing was initialised: the data may still be there. Look for a copy of the file config. Only where \
+                 restic init was broken off, and the storage holds nothing but the folder keys, delete that folder."
             }
             Self::RepositoryGone { .. } => {
                 "Nothing was initialised. Check BACKUP_REMOTE and the storage; to begin a new repository there on \
