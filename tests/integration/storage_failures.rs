@@ -90,8 +90,8 @@ fn no_config_beside_keys_or_snapshots_initialises_nothing() {
             body,
             "Backup of /backup/dir1 failed: the repository's config is missing in /home/user/storage/, but 1 key or \
              snapshot files are there\n\
-             Nothing was initialised: the data may still be there. Look for the file config in the storage; restore it \
-             from a copy, or ask for help before anything is deleted.\n"
+             Nothing was initialised: the data may still be there. Look for a copy of the file config. Only \
+             where restic init was broken off, and the storage holds nothing but the folder keys, delete that folder.\n"
         );
     }
 }
