@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::settings::Problem;
+use crate::trouble::Trouble;
 
 /// Shorthand for a result of this program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,6 +31,9 @@ pub enum Error {
         /// The configuration file that was read.
         file: PathBuf,
     },
+    /// The login, or what it opens, does not work.
+    #[error(transparent)]
+    Login(#[from] Trouble),
     /// A file or folder of the volume cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Volume {
@@ -201,6 +205,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unhealthy(_) => 1,
+            Self::Login(trouble) => trouble.exit_code(),
             Self::Incomplete { .. } | Self::NothingFound | Self::NotRemoved => 3,
             Self::RepositoryGone { .. }
             | Self::NoRepository { .. }
@@ -234,6 +239,7 @@ impl Error {
             Self::NotConfigured { .. } => {
                 "Set BACKUP_REMOTE to a directory in the volume, or write the section into that file."
             }
+            Self::Login(trouble) => trouble.remedy(),
             Self::Volume { .. } => {
                 "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
                  chown -R user /home/user)."

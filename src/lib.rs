@@ -10,10 +10,13 @@ use std::process::ExitCode;
 
 pub mod cli;
 pub mod command;
+pub mod credentials;
 pub mod endpoint;
 pub mod error;
 pub mod grace;
+pub mod identity;
 pub mod init;
+pub mod keeper;
 pub mod log;
 pub mod privileges;
 pub mod report;
@@ -21,6 +24,8 @@ pub mod repository;
 pub mod settings;
 pub mod storage;
 pub mod supervise;
+pub mod trouble;
+pub mod trust;
 pub mod volume;
 
 use error::{Error, Result};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -15,14 +15,17 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Error, Result};
 use crate::log::{Format, Logging};
+use crate::trust::Trust;
 
 mod checks;
 mod environment;
+mod login;
 mod remote;
 mod rest;
 
 pub use checks::Checks;
 pub use environment::Environment;
+pub use login::{Client, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
 
@@ -60,6 +63,10 @@ pub struct Settings {
     pub home: PathBuf,
     /// Where the repository is stored.
     pub remote: Remote,
+    /// The login that opens it, where it needs one.
+    pub login: Option<Login>,
+    /// Whom to trust beside the system's certificate authorities.
+    pub trust: Trust,
     /// The key of the repository.
     pub restic_password: SecretString,
     /// How the REST server is reached.
@@ -82,6 +89,18 @@ struct Raw {
     home: Option<String>,
     aai_user: Option<String>,
     oidc_password: Option<String>,
+    oidc_issuer: Option<String>,
+    oidc_device_endpoint: Option<String>,
+    oidc_account: Option<String>,
+    oidc_scope: Option<String>,
+    oidc_audience: Option<String>,
+    oidc_client_id: Option<String>,
+    oidc_client_secret: Option<String>,
+    token_warn_days: Option<String>,
+    s3_endpoint: Option<String>,
+    s3_region: Option<String>,
+    s3_role: Option<String>,
+    sts_duration: Option<String>,
     backup_bucket: Option<String>,
     backup_bucket_path: Option<String>,
     backup_remote: Option<String>,
@@ -98,8 +117,9 @@ struct Raw {
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
 ///
 /// A ping URL is a capability: who has it can silence an alert.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "OIDC_PASSWORD",
+    "OIDC_CLIENT_SECRET",
     "RESTIC_PASSWORD",
     "RESTIC_REST_PASSWORD",
     "BACKUP_CHECK_URL",
@@ -138,10 +158,15 @@ impl Settings {
                 "is missing: choose the password that encrypts the repository",
             ));
         }
+        let environment = Environment::new(vars);
+        let login = remote
+            .as_ref()
+            .and_then(|remote| login::parse(&raw, remote, &environment, &mut problems));
+        let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);
-        let checks = Checks::parse(&vars, &mut warnings);
+        let checks = Checks::parse(environment.vars(), &mut warnings);
 
         match (remote, raw.restic_password, rest) {
             (Some(remote), Some(password), Some(rest)) if problems.is_empty() => Ok(Self {
@@ -149,17 +174,30 @@ impl Settings {
                     .home
                     .map_or_else(|| PathBuf::from("/home/user"), PathBuf::from),
                 remote,
+                login,
+                trust,
                 restic_password: password.into(),
                 rest,
                 checks,
                 stop_grace,
                 logging,
-                environment: Environment::new(vars),
+                environment,
                 warnings,
             }),
             _ => Err(Error::Settings(problems)),
         }
     }
+}
+
+/// The certificate authorities of `EXTRA_CA_FILE`.
+fn trust(environment: &Environment, problems: &mut Vec<Problem>) -> Trust {
+    environment
+        .get("EXTRA_CA_FILE")
+        .map_or_else(|| Ok(Trust::default()), |path| Trust::with(Path::new(path)))
+        .unwrap_or_else(|message| {
+            problems.push(Problem::new("EXTRA_CA_FILE", message));
+            Trust::default()
+        })
 }
 
 /// How long a stop may take: `STOP_GRACE` of the environment, else what `docker stop` allows by default.
@@ -191,9 +229,19 @@ fn utf8_pairs(
 }
 
 fn is_ours(name: &str) -> bool {
-    ["RESTIC_", "BACKUP_", "OIDC_", "FORGET_", "AAI_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    [
+        "RESTIC_",
+        "BACKUP_",
+        "OIDC_",
+        "FORGET_",
+        "AAI_",
+        "S3_",
+        "STS_",
+        "TOKEN_",
+        "EXTRA_CA_",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
 }
 
 /// Puts the content of each `NAME_FILE` in the place of `NAME`; one newline at the end does not count.

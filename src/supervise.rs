@@ -19,10 +19,12 @@ use crate::error::{Error, Result};
 mod redact;
 mod service;
 mod stream;
+mod tokens;
 
 pub use redact::Redactor;
 pub use service::{Service, State};
 pub use stream::{Interrupts, Output, Streamed, Tail, stream};
+pub use tokens::without_tokens;
 
 /// The hidden first argument that makes this program become another one, bound to the life of its parent.
 pub const BOUND: &str = "__bound";

@@ -101,7 +101,12 @@ impl Environment {
             .contains_key(&format!("RCLONE_CONFIG_{}_TYPE", section.to_uppercase()))
     }
 
-    /// The value of a variable that is no setting of ours.
+    /// All of them, by name.
+    pub(super) fn vars(&self) -> &BTreeMap<String, String> {
+        &self.vars
+    }
+
+    /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str)

@@ -1,0 +1,8 @@
+//! Who the user is to the provider: the login in the volume, kept and used by oidc-agent.
+//!
+//! The provider is asked directly only to log in and to look at a login (`provider`); tokens come from the one
+//! oidc-agent of the volume (`agent`).
+
+pub mod agent;
+pub mod jwt;
+pub mod provider;

@@ -1,0 +1,1 @@
+//! oidc-agent: its process, the account that it keeps, and the tokens that it gives.

@@ -1,0 +1,206 @@
+//! The login and the object storage that it opens: by default INFN Cloud's, as the guide has them.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::{Environment, Problem, Raw, Remote};
+
+/// The section of `rclone.conf` that the guide documents; its storage is opened by the login.
+pub const SECTION: &str = "infncloud";
+
+/// The provider of the guide. An issuer is compared letter by letter, the slash at its end included.
+const ISSUER: &str = "https://iam.cloud.infn.it/";
+/// The account's name in oidc-agent, as the guide has it.
+const ACCOUNT: &str = "infncloud";
+/// What the guide asks for; `offline_access` is what gives a refresh token.
+const SCOPE: &str = "openid profile offline_access email";
+/// What INFN's object storage wants in the token.
+const AUDIENCE: &str = "object";
+const S3_ENDPOINT: &str = "https://rgw.cloud.infn.it/";
+const S3_ROLE: &str = "IAMaccess";
+/// One hour, the longest session of an RGW role that nobody has told otherwise.
+const SESSION: Duration = Duration::from_hours(1);
+/// A week before the end of a login of 30 days, as the guide says.
+const WARN_DAYS: u16 = 7;
+/// Logins of more than a year are not known.
+const MOST_WARN_DAYS: u16 = 365;
+
+/// How the user logs in, and where.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// `AAI_USER`, where it is set.
+    pub user: Option<String>,
+    /// `OIDC_ISSUER`, letter by letter.
+    pub issuer: String,
+    /// `OIDC_DEVICE_ENDPOINT`, for a provider whose discovery does not name it.
+    pub device_endpoint: Option<Url>,
+    /// `OIDC_ACCOUNT`: the account's name in oidc-agent.
+    pub account: String,
+    /// `OIDC_SCOPE`, separated by spaces.
+    pub scope: String,
+    /// `OIDC_AUDIENCE` of the tokens for the storage.
+    pub audience: String,
+    /// `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, where a client was registered by hand.
+    pub client: Option<Client>,
+    /// `OIDC_PASSWORD`, which encrypts the login in the volume.
+    pub password: SecretString,
+    /// `TOKEN_WARN_DAYS`: that long before its end a login is told to be ending.
+    pub warn_days: u16,
+    /// The storage behind the login.
+    pub storage: ObjectStorage,
+}
+
+/// A client that was registered by hand.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// `OIDC_CLIENT_ID`
+    pub id: String,
+    /// `OIDC_CLIENT_SECRET`; a public client has none.
+    pub secret: Option<SecretString>,
+}
+
+/// S3 with STS.
+#[derive(Debug, Clone)]
+pub struct ObjectStorage {
+    /// `S3_ENDPOINT`, which is also that of STS.
+    pub endpoint: Url,
+    /// `S3_REGION`, where it is set.
+    pub region: Option<String>,
+    /// `S3_ROLE`, by its name.
+    pub role: String,
+    /// `STS_DURATION`: how long credentials are asked for; whole seconds.
+    pub session: Duration,
+}
+
+/// The login that this remote needs; `None` where it needs none, or where it has problems.
+///
+/// A section of that name that the environment defines is the user's own, and so is one of a `BACKUP_REMOTE` without
+/// `OIDC_PASSWORD`.
+pub(super) fn parse(
+    raw: &Raw,
+    remote: &Remote,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<Login> {
+    let own = environment.defines_section(SECTION)
+        || raw.backup_remote.is_some() && raw.oidc_password.is_none();
+    if remote.section() != Some(SECTION) || own {
+        return None;
+    }
+    let text = |value: &Option<String>, default: &str| {
+        value.as_deref().map_or(default, str::trim).to_owned()
+    };
+    let issuer = text(&raw.oidc_issuer, ISSUER);
+    https("OIDC_ISSUER", &issuer, problems);
+    let device_endpoint = raw
+        .oidc_device_endpoint
+        .as_deref()
+        .map(|url| https("OIDC_DEVICE_ENDPOINT", url.trim(), problems));
+    let account = text(&raw.oidc_account, ACCOUNT);
+    if account.contains('/') || account.starts_with(['-', '.']) {
+        problems.push(Problem::new(
+            "OIDC_ACCOUNT",
+            "must be a plain name such as infncloud",
+        ));
+    }
+    let scope = text(&raw.oidc_scope, SCOPE);
+    if !scope
+        .split_whitespace()
+        .any(|word| word == "offline_access")
+    {
+        problems.push(Problem::new(
+            "OIDC_SCOPE",
+            "must contain offline_access: without it a login lasts an hour",
+        ));
+    }
+    let client = client(raw, problems);
+    let warn_days = warn_days(raw.token_warn_days.as_deref(), problems);
+    let session = session(raw.sts_duration.as_deref(), problems);
+    let endpoint = https(
+        "S3_ENDPOINT",
+        &text(&raw.s3_endpoint, S3_ENDPOINT),
+        problems,
+    );
+    Some(Login {
+        user: raw.aai_user.as_deref().map(|user| user.trim().to_owned()),
+        issuer,
+        device_endpoint: device_endpoint.flatten(),
+        account,
+        scope,
+        audience: text(&raw.oidc_audience, AUDIENCE),
+        client,
+        password: raw.oidc_password.clone()?.into(),
+        warn_days: warn_days?,
+        storage: ObjectStorage {
+            endpoint: endpoint?,
+            region: raw
+                .s3_region
+                .as_deref()
+                .map(|region| region.trim().to_owned()),
+            role: text(&raw.s3_role, S3_ROLE),
+            session: session?,
+        },
+    })
+}
+
+/// Tokens and credentials go there: TLS is never left out.
+fn https(variable: &'static str, text: &str, problems: &mut Vec<Problem>) -> Option<Url> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" && url.has_host() && url.username().is_empty() => {
+            Some(url)
+        }
+        _ => {
+            problems.push(Problem::new(
+                variable,
+                "must be an address that begins with https://",
+            ));
+            None
+        }
+    }
+}
+
+fn client(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Client> {
+    if raw.oidc_client_id.is_none() && raw.oidc_client_secret.is_some() {
+        problems.push(Problem::new(
+            "OIDC_CLIENT_ID",
+            "is missing though OIDC_CLIENT_SECRET is set",
+        ));
+    }
+    Some(Client {
+        id: raw.oidc_client_id.as_deref()?.trim().to_owned(),
+        secret: raw.oidc_client_secret.clone().map(SecretString::from),
+    })
+}
+
+fn warn_days(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<u16> {
+    match value.map(|text| text.trim().parse()) {
+        None => Some(WARN_DAYS),
+        Some(Ok(days)) if days <= MOST_WARN_DAYS => Some(days),
+        Some(_) => {
+            problems.push(Problem::new(
+                "TOKEN_WARN_DAYS",
+                "must be a number of days from 0 to 365; empty means 7",
+            ));
+            None
+        }
+    }
+}
+
+fn session(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let Some(text) = value.map(str::trim) else {
+        return Some(SESSION);
+    };
+    let parsed = text
+        .parse()
+        .map(Duration::from_secs)
+        .or_else(|_| humantime::parse_duration(text));
+    match parsed {
+        Ok(session) if session >= Duration::from_secs(1) => Some(session),
+        _ => {
+            problems.push(Problem::new("STS_DURATION", "must be a time such as 1h"));
+            None
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Why there are no credentials for the storage: the guilty part, in one sentence.
+//!
+//! A trouble is told by whoever keeps the login and passed on to its neighbours on the volume as JSON, so that a job
+//! fails with the very reason that the server has found.
+
+use serde::{Deserialize, Serialize};
+
+/// What keeps us from the storage: the login, its provider, the agent, or STS.
+///
+/// Texts of other programs in it have passed [`without_tokens`](crate::supervise::without_tokens).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "trouble")]
+pub enum Trouble {
+    /// Nobody has logged in on this volume.
+    #[error("not configured yet: nobody has logged in on this volume")]
+    NoLogin,
+    /// The saved login is encrypted with another password.
+    #[error("OIDC_PASSWORD is not the password that the login was saved with")]
+    WrongPassword,
+    /// The login was made at another provider than the one that is set.
+    #[error("the login is one at {saved}, and OIDC_ISSUER is {wanted}")]
+    OtherIssuer {
+        /// The issuer of the saved login.
+        saved: String,
+        /// The issuer of the settings.
+        wanted: String,
+    },
+    /// oidc-agent cannot be started, ended, or does not answer where no provider is to blame.
+    #[error("oidc-agent does not work: {detail}")]
+    Agent {
+        /// What it said.
+        detail: String,
+    },
+    /// No connection, or no answer in time.
+    #[error("the login service {issuer} cannot be reached: {detail}")]
+    ProviderUnreachable {
+        /// Its address.
+        issuer: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// It answers, and not as it should: 5xx, HTML, nonsense.
+    #[error("the login service {issuer} does not work: {detail}")]
+    ProviderFailing {
+        /// Its address.
+        issuer: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// The refresh token has expired, or was revoked; only the user can log in again.
+    #[error("the login has ended: {detail}")]
+    LoginEnded {
+        /// What the provider said.
+        detail: String,
+    },
+    /// The provider wants something of the user first: a usage policy to be signed, an account to be active.
+    #[error("the login service refuses the login: {detail}")]
+    LoginRefused {
+        /// What the provider said.
+        detail: String,
+    },
+    /// The client (the registration of this installation) is unknown to the provider or refused.
+    #[error("the login service does not know this installation any more: {detail}")]
+    ClientRefused {
+        /// What the provider said.
+        detail: String,
+    },
+    /// No connection to STS, or no answer in time.
+    #[error("the storage {endpoint} cannot be reached: {detail}")]
+    StsUnreachable {
+        /// Its address.
+        endpoint: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// STS answers, and not as it should.
+    #[error("the storage {endpoint} does not give credentials: {detail}")]
+    StsFailing {
+        /// Its address.
+        endpoint: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// STS refuses a token that is not what it wants: issuer, audience.
+    #[error("the storage refuses the token: {detail}")]
+    TokenRefused {
+        /// Which claim is guilty, and what was expected.
+        detail: String,
+    },
+    /// STS refuses the role to a token that looks right.
+    #[error("the storage refuses the role {role}: {detail}")]
+    RoleRefused {
+        /// `S3_ROLE`
+        role: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// STS refuses the length of the session.
+    #[error("the storage refuses a session of {seconds} s: {detail}")]
+    SessionRefused {
+        /// `STS_DURATION`
+        seconds: u64,
+        /// What it said.
+        detail: String,
+    },
+    /// This machine's clock and the others' differ by more than tokens bear.
+    #[error("the clock of this machine is {} s {} that of {other}", .ahead.unsigned_abs(), if *.ahead > 0 { "ahead of" } else { "behind" })]
+    Clock {
+        /// By how many seconds ours is ahead; negative: behind.
+        ahead: i64,
+        /// Whose clock it was compared with.
+        other: String,
+    },
+    /// Another command keeps the login, and cannot be asked from here.
+    #[error("the login is kept by {holder}, which gives no answer")]
+    Neighbour {
+        /// Which container.
+        holder: String,
+    },
+}
+
+impl Trouble {
+    /// Whether only a person can end it: then it is asked for again more rarely.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::NoLogin
+            | Self::WrongPassword
+            | Self::OtherIssuer { .. }
+            | Self::LoginEnded { .. }
+            | Self::LoginRefused { .. }
+            | Self::ClientRefused { .. }
+            | Self::TokenRefused { .. }
+            | Self::RoleRefused { .. }
+            | Self::SessionRefused { .. } => true,
+            Self::Agent { .. }
+            | Self::ProviderUnreachable { .. }
+            | Self::ProviderFailing { .. }
+            | Self::StsUnreachable { .. }
+            | Self::StsFailing { .. }
+            | Self::Clock { .. }
+            | Self::Neighbour { .. } => false,
+        }
+    }
+
+    /// The exit code, one of `sysexits.h`.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Agent { .. }
+            | Self::ProviderUnreachable { .. }
+            | Self::ProviderFailing { .. }
+            | Self::StsUnreachable { .. }
+            | Self::StsFailing { .. }
+            | Self::Clock { .. } => 69,
+            Self::Neighbour { .. } => 75,
+            Self::LoginEnded { .. }
+            | Self::LoginRefused { .. }
+            | Self::ClientRefused { .. }
+            | Self::TokenRefused { .. }
+            | Self::RoleRefused { .. } => 77,
+            Self::NoLogin
+            | Self::WrongPassword
+            | Self::OtherIssuer { .. }
+            | Self::SessionRefused { .. } => 78,
+        }
+    }
+
+    /// What to do next, as one sentence.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoLogin => "Log in: docker compose run --rm cloud-backup config",
+            Self::WrongPassword => {
+                "Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run \
+                 --rm cloud-backup config --force"
+            }
+            Self::OtherIssuer { .. } => {
+                "Correct OIDC_ISSUER, or log in there: docker compose run --rm cloud-backup config --force"
+            }
+            Self::Agent { .. } => {
+                "It is started again by itself. If this stays: docker compose restart cloud-backup"
+            }
+            Self::ProviderUnreachable { .. } | Self::ProviderFailing { .. } => {
+                "Nothing to do if it comes back: it is tried again. Else check OIDC_ISSUER and the network of this machine."
+            }
+            Self::LoginEnded { .. } => "Log in again: docker compose run --rm cloud-backup reauth",
+            Self::LoginRefused { .. } => {
+                "Open the login service in a browser and do what it asks for, then: docker compose run --rm cloud-backup \
+                 reauth"
+            }
+            Self::ClientRefused { .. } => {
+                "Register it anew: docker compose run --rm cloud-backup config --force"
+            }
+            Self::StsUnreachable { .. } | Self::StsFailing { .. } => {
+                "Nothing to do if it comes back: it is tried again. Else check S3_ENDPOINT and the network of this machine."
+            }
+            Self::TokenRefused { .. } => "Check OIDC_ISSUER and OIDC_AUDIENCE.",
+            Self::RoleRefused { .. } => "Check S3_ROLE, and that your account may use the storage.",
+            Self::SessionRefused { .. } => "Set STS_DURATION to another time, such as 1h.",
+            Self::Clock { .. } => "Set the clock of this machine (timedatectl set-ntp true).",
+            Self::Neighbour { .. } => {
+                "Wait for that command to end, or stop it: docker compose ps --all"
+            }
+        }
+    }
+}
