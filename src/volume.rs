@@ -127,6 +127,28 @@ impl Volume {
         }
     }
 
+    /// Takes the lock that makes its holder the keeper of the login: the one that runs oidc-agent.
+    pub fn lock_login(&self) -> Result<Locking> {
+        lock(&self.root.join("run/login.lock"))
+    }
+
+    /// Takes the lock of changes to the login: `config` and `reauth`, one at a time.
+    pub fn lock_login_change(&self) -> Result<Locking> {
+        lock(&self.root.join("run/login-change.lock"))
+    }
+
+    /// Where the keeper of the login answers its neighbours.
+    #[must_use]
+    pub fn keeper_socket(&self) -> PathBuf {
+        self.run_directory().join("login.sock")
+    }
+
+    /// Where oidc-agent answers, for as long as there is a keeper of the login.
+    #[must_use]
+    pub fn agent_socket(&self) -> PathBuf {
+        self.run_directory().join("oidc-agent.sock")
+    }
+
     /// Takes the lock of one job: the same command with the same arguments.
     pub fn lock_job(&self, name: &str, args: &[String]) -> Result<Locking> {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, args.join("\0").as_bytes());
@@ -326,7 +348,8 @@ fn read_holder(path: &Path) -> Option<Holder> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
-fn private_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder for its owner alone (mode 0700), with those above it.
+pub fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
