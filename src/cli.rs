@@ -23,6 +23,20 @@ pub struct Cli {
 /// The commands of the image.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Log in and write all configuration; then prove that the storage can be used
+    Config {
+        /// Make a new login, also where there is one that works
+        #[arg(long)]
+        force: bool,
+    },
+    /// Log in again, before or after the login has ended (30 days)
+    Reauth {
+        /// Switch to another person's account
+        #[arg(long)]
+        force: bool,
+    },
+    /// Tell how long the login still lasts, and report it
+    CheckRefreshToken,
     /// Serve the repository over restic's REST protocol until stopped
     StartServer,
     /// Back up, initialising the repository on the first run, and report the result
@@ -64,6 +78,36 @@ pub enum Verb {
         )]
         args: Vec<OsString>,
     },
+    /// Run any rclone command, with the storage's credentials in place
+    #[command(
+        disable_help_flag = true,
+        after_help = "For example:\n  rclone ls infncloud:/<user>"
+    )]
+    Rclone {
+        /// Arguments of `rclone`
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        args: Vec<OsString>,
+    },
+    /// Get an access token of the login from oidc-agent
+    #[command(
+        disable_help_flag = true,
+        after_help = "For example:\n  oidc-token infncloud"
+    )]
+    OidcToken {
+        /// Arguments of `oidc-token`
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        args: Vec<OsString>,
+    },
+    /// Print the storage's credentials as AWS tools want them (credential_process)
+    CredentialProcess,
     /// Tell whether the server works (the image's HEALTHCHECK)
     Healthcheck,
 }
@@ -92,8 +136,12 @@ impl Cli {
                 args.get(2..).unwrap_or_default(),
             )
         };
-        // restic gets them as they were typed: clap would keep a leading "--" for itself.
-        if let Verb::Backup { args } | Verb::Forget { args } | Verb::Restic { args } = &mut cli.verb
+        // Programs get them as they were typed: clap would keep a leading "--" for itself.
+        if let Verb::Backup { args }
+        | Verb::Forget { args }
+        | Verb::Restic { args }
+        | Verb::Rclone { args }
+        | Verb::OidcToken { args } = &mut cli.verb
         {
             *args = rest.to_vec();
         }

@@ -4,10 +4,22 @@ use crate::cli::{Cli, Verb};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
+mod access;
 mod backup;
+mod check_refresh_token;
+mod config;
+mod credential_process;
+mod deliver;
+mod device_login;
 mod forget;
 mod healthcheck;
 mod job;
+mod login;
+mod oidc_token;
+mod pass_through;
+mod prove;
+mod rclone;
+mod reauth;
 mod restic;
 mod start_server;
 mod with_repository;
@@ -25,6 +37,12 @@ pub fn run(cli: Cli) -> Result<u8> {
         })?;
     let end = runtime.block_on(async {
         match cli.verb {
+            Verb::Config { force } => config::run(force).await,
+            Verb::Reauth { force } => reauth::run(force).await,
+            Verb::CheckRefreshToken => check_refresh_token::run().await,
+            Verb::Rclone { args } => rclone::run(args).await,
+            Verb::OidcToken { args } => oidc_token::run(args).await,
+            Verb::CredentialProcess => credential_process::run().await,
             Verb::StartServer => start_server::run().await,
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,

@@ -34,6 +34,22 @@ pub enum Error {
     /// The login, or what it opens, does not work.
     #[error(transparent)]
     Login(#[from] Trouble),
+    /// Somebody else logged in than the one whose login it was.
+    #[error("you logged in as {new}, and the login so far was {old}'s: nothing was changed")]
+    OtherPerson {
+        /// Whose it was.
+        old: String,
+        /// Who logged in now.
+        new: String,
+    },
+    /// The probe of the storage failed.
+    #[error("the storage lets us not {doing}: {detail}")]
+    ProbeFailed {
+        /// What was tried.
+        doing: &'static str,
+        /// What rclone said.
+        detail: String,
+    },
     /// A file or folder of the volume cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Volume {
@@ -215,11 +231,12 @@ impl Error {
             Self::ServerFailed { .. }
             | Self::NoAnswer { .. }
             | Self::StorageFailing { .. }
+            | Self::ProbeFailed { .. }
             | Self::AbsenceNotProven { .. } => 69,
             Self::System { .. } => 71,
             Self::Volume { .. } => 73,
             Self::AnotherServer { .. } | Self::AlreadyRunning { .. } | Self::LocksInUse => 75,
-            Self::StorageForbidden { .. } | Self::Unauthorised => 77,
+            Self::StorageForbidden { .. } | Self::Unauthorised | Self::OtherPerson { .. } => 77,
             Self::Settings(_) | Self::NotConfigured { .. } | Self::OtherRemote { .. } => 78,
             Self::CannotStart { .. } => 126,
             Self::ProgramMissing { .. } => 127,
@@ -240,6 +257,14 @@ impl Error {
                 "Set BACKUP_REMOTE to a directory in the volume, or write the section into that file."
             }
             Self::Login(trouble) => trouble.remedy(),
+            Self::OtherPerson { .. } => {
+                "Log in as the same person, in a private window of the browser if need be; or, to switch: docker compose \
+                 run --rm cloud-backup reauth --force"
+            }
+            Self::ProbeFailed { .. } => {
+                "The login works and is saved. Check AAI_USER and BACKUP_BUCKET, and that your account may use the storage; \
+                 then: docker compose run --rm cloud-backup config"
+            }
             Self::Volume { .. } => {
                 "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
                  chown -R user /home/user)."

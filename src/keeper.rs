@@ -1,1 +1,250 @@
 //! The keeper of the login: of all processes on a volume the one that runs oidc-agent and renews the credentials.
+//!
+//! A provider may take the second use of a refresh token for theft, so there is one agent for one login. Whoever takes
+//! the lock first keeps it: the server as a rule, else a one-shot command. The others follow: they ask the keeper by
+//! its socket in the volume, and the first to find the lock free goes on in its place.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::credentials::Credentials;
+use crate::error::Result;
+use crate::settings::{self, Settings};
+use crate::trouble::Trouble;
+use crate::volume::{Locking, Volume};
+
+mod following;
+mod keeping;
+mod neighbour;
+mod renewal;
+
+pub use neighbour::{ask, ask_for_renewal};
+
+/// A keeper that is asked to stop ends its agent within this time.
+const STOP: Duration = Duration::from_secs(5);
+/// Requests that wait for a renewal beside the ones in line are refused: a flood of them must not use up the memory.
+const LINE: usize = 32;
+
+/// What the keeper knows; what its neighbours get to read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The last credentials that were got, which may have ended.
+    pub credentials: Option<Credentials>,
+    /// Why the last renewal failed; `None` where it did not.
+    pub trouble: Option<Trouble>,
+    /// The socket of oidc-agent, while it has the account loaded.
+    pub agent: Option<PathBuf>,
+    /// How many renewals were tried since the keeper began; 0: none has come to its end yet.
+    pub tries: u64,
+}
+
+impl Status {
+    /// The credentials, as long as they are good: also while their renewal fails.
+    #[must_use]
+    pub fn valid(&self, now: Timestamp) -> Option<&Credentials> {
+        self.credentials
+            .as_ref()
+            .filter(|credentials| credentials.expiration > now)
+    }
+
+    /// The credentials, or why there are none; `None` where that is not known yet.
+    #[must_use]
+    pub fn answer(&self, now: Timestamp) -> Option<Result<Credentials, Trouble>> {
+        match (self.valid(now), &self.trouble) {
+            (Some(credentials), _) => Some(Ok(credentials.clone())),
+            (None, Some(trouble)) => Some(Err(trouble.clone())),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The wish for a renewal now, and who waits for its end.
+type Wish = oneshot::Sender<Result<(), Trouble>>;
+
+/// This process's part in keeping the login: as the keeper, or as one who follows it.
+#[derive(Debug)]
+pub struct Keeper {
+    handle: Handle,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Asks the keeper in this process.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    status: watch::Receiver<Status>,
+    wishes: mpsc::Sender<Wish>,
+}
+
+/// What the keeping task works with.
+#[derive(Debug)]
+struct Part {
+    login: settings::Login,
+    environment: settings::Environment,
+    trust: crate::trust::Trust,
+    home: PathBuf,
+    volume: Volume,
+    status: watch::Sender<Status>,
+    wishes: mpsc::Receiver<Wish>,
+    stop: watch::Receiver<bool>,
+    handle: Handle,
+}
+
+impl Keeper {
+    /// Begins to keep the login of this volume, or to follow who keeps it; `None` where the storage needs no login.
+    pub fn start(settings: &Settings, volume: &Volume) -> Option<Self> {
+        let login = settings.login.clone()?;
+        let (status, status_receiver) = watch::channel(Status::default());
+        let (wish_sender, wishes) = mpsc::channel(LINE);
+        let (stop, stop_receiver) = watch::channel(false);
+        let handle = Handle {
+            status: status_receiver,
+            wishes: wish_sender,
+        };
+        let part = Part {
+            login,
+            environment: settings.environment.clone(),
+            trust: settings.trust.clone(),
+            home: settings.home.clone(),
+            volume: volume.clone(),
+            status,
+            wishes,
+            stop: stop_receiver,
+            handle: handle.clone(),
+        };
+        Some(Self {
+            handle,
+            stop,
+            task: tokio::spawn(part.play()),
+        })
+    }
+
+    /// Asks it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Ends the agent, if it is ours, and returns when it is gone.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        if timeout(STOP, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Handle {
+    /// What is known now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Waits for the next change of what is known.
+    pub async fn changed(&mut self) -> Status {
+        if self.status.changed().await.is_err() {
+            // The keeper has ended, and with it this process.
+            std::future::pending::<()>().await;
+        }
+        self.status.borrow_and_update().clone()
+    }
+
+    /// Credentials that are good now, or why there are none; where nothing is known yet, the end of the first renewal
+    /// is waited for this long.
+    pub async fn credentials(&self, patience: Duration) -> Result<Credentials, Trouble> {
+        self.answer(patience, |_| true).await
+    }
+
+    /// The same, but what passes by itself is waited out, this long at most.
+    pub async fn wait_for_credentials(&self, patience: Duration) -> Result<Credentials, Trouble> {
+        self.answer(patience, Trouble::needs_a_person).await
+    }
+
+    async fn answer(
+        &self,
+        patience: Duration,
+        is_final: impl Fn(&Trouble) -> bool,
+    ) -> Result<Credentials, Trouble> {
+        let mut status = self.status.clone();
+        let until = Instant::now() + patience;
+        let mut last = no_answer(patience);
+        loop {
+            let known = status.borrow_and_update().answer(Timestamp::now());
+            match known {
+                Some(Ok(credentials)) => return Ok(credentials),
+                Some(Err(trouble)) if is_final(&trouble) => return Err(trouble),
+                Some(Err(trouble)) => last = trouble,
+                None => (),
+            }
+            if !matches!(timeout_at(until, status.changed()).await, Ok(Ok(()))) {
+                return Err(last);
+            }
+        }
+    }
+
+    /// Renews the credentials now, by a real refresh at the provider, whatever is known; gives how that ended.
+    pub async fn renew(&self, deadline: Duration) -> Result<(), Trouble> {
+        let (wish, end) = oneshot::channel();
+        let renewal = async {
+            if self.wishes.send(wish).await.is_err() {
+                return Err(no_answer(deadline));
+            }
+            end.await.unwrap_or_else(|_| Err(no_answer(deadline)))
+        };
+        timeout(deadline, renewal)
+            .await
+            .unwrap_or_else(|_| Err(no_answer(deadline)))
+    }
+}
+
+fn no_answer(after: Duration) -> Trouble {
+    Trouble::Agent {
+        detail: format!("no token within {}", humantime::format_duration(after)),
+    }
+}
+
+impl Part {
+    /// Keeps the login whenever nobody else does, and follows the one who does, until it is told to stop.
+    async fn play(mut self) {
+        while !*self.stop.borrow() {
+            match self.volume.lock_login() {
+                Ok(Locking::Ours(_lock)) => keeping::keep(&mut self).await,
+                Ok(Locking::Held(holder)) => following::follow(&mut self, holder.as_ref()).await,
+                Err(error) => {
+                    self.publish(Err(Trouble::Agent {
+                        detail: error.to_string(),
+                    }));
+                    tokio::time::sleep(following::PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Makes the end of a try known: new credentials, or why the old ones could not be renewed.
+    fn publish(&self, end: Result<Credentials, Trouble>) {
+        self.status.send_modify(|status| {
+            status.tries += 1;
+            match end {
+                Ok(credentials) => {
+                    status.credentials = Some(credentials);
+                    status.trouble = None;
+                }
+                Err(trouble) => status.trouble = Some(trouble),
+            }
+        });
+    }
+}

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::repository::is_there_now;
 use crate::volume::Volume;
 
+use super::login;
 use super::with_repository::running_server;
 
 /// Below the image's `HEALTHCHECK --timeout`, so that there is time to say what is wrong.
@@ -27,6 +28,7 @@ async fn check() -> Result<String> {
     let volume = Volume::open(&settings.home)?;
     match running_server(&settings, &volume).await? {
         Some(endpoint) => {
+            login::require_health(&settings, &volume).await?;
             let there = is_there_now(&endpoint, &volume, &settings.remote).await?;
             let what = if there {
                 "serving the repository"

@@ -3,17 +3,15 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use tokio::time::timeout;
-
 use crate::error::{Error, Result};
 use crate::grace::Grace;
-use crate::log::say;
-use crate::report::{CheckUrl, Deadlines, Delivery, Report, Reporter};
+use crate::report::{CheckUrl, Deadlines, Report, Reporter};
 use crate::repository::{Findings, Repository, Transcript};
 use crate::settings::{Checks, Environment, Settings};
 use crate::supervise::{Interrupts, Redactor, Tail};
 use crate::volume::{Holder, Locking, Volume};
 
+use super::deliver::deliver;
 use super::with_repository::with_repository;
 
 /// So much of the output is kept: the largest body that any server takes.
@@ -169,42 +167,6 @@ async fn perform(
     )
     .await;
     Ok(code)
-}
-
-/// Tells the result here and to the check; without an exit code it is a note that changes no state.
-///
-/// A signal leaves the check's server only the report's share of the stop's time.
-async fn deliver(
-    reporter: Reporter,
-    report: &Report,
-    code: Option<u8>,
-    interrupts: &mut Interrupts,
-    grace: Grace,
-) {
-    say(format_args!("cloud-backup: {}", report.verdict));
-    if report.tail.is_empty() {
-        report.summary.iter().for_each(say);
-    }
-    if let Some(remedy) = &report.remedy {
-        say(format_args!("  -> {remedy}"));
-    }
-    let sending = async {
-        match code {
-            Some(code) => reporter.finish(code, report).await,
-            None => reporter.log(report).await,
-        }
-    };
-    tokio::pin!(sending);
-    let delivery = tokio::select! {
-        delivery = &mut sending => delivery,
-        _ = interrupts.next() => {
-            timeout(grace.report(), sending).await.unwrap_or(Delivery::BrokenOff)
-        }
-    };
-    match delivery {
-        Delivery::NotConfigured | Delivery::Delivered => (),
-        trouble => say(format_args!("cloud-backup: {trouble}")),
-    }
 }
 
 /// Whether restic is only to say what it would do: `--dry-run`, `-n`, or the latter with `-v`.

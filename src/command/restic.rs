@@ -2,14 +2,12 @@
 
 use std::ffi::OsString;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::repository::Repository;
-use crate::supervise::{Interrupts, Invocation, exit_code, find_program};
+use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
+use super::pass_through;
 use super::with_repository::with_repository;
 
 /// Commands of restic that need no repository: they work before anything is configured.
@@ -17,7 +15,7 @@ const WITHOUT_REPOSITORY: [&str; 5] = ["version", "help", "generate", "options",
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     if needs_no_repository(&args) {
-        return bare(args).await;
+        return pass_through::bare("restic", args).await;
     }
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
@@ -41,7 +39,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             if removes_stale_locks(&args) {
                 repository.exclude_others()?;
             }
-            let code = pass_through(&repository.invocation(args.clone()), interrupts).await?;
+            let code = pass_through::run(&repository.invocation(args.clone()), interrupts).await?;
             // The repository that the user has made is the one to find from now on.
             if code == 0
                 && is_init
@@ -63,51 +61,7 @@ fn removes_stale_locks(args: &[OsString]) -> bool {
 }
 
 fn needs_no_repository(args: &[OsString]) -> bool {
-    let help = |arg: &OsString| arg == "--help" || arg == "-h";
     args.first()
         .is_none_or(|first| WITHOUT_REPOSITORY.iter().any(|verb| first == verb))
-        || args.iter().any(help)
-}
-
-async fn bare(args: Vec<OsString>) -> Result<u8> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let env = ["HOME", "PATH", "TERM"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-        .collect();
-    let program = find_program("restic", &path)?;
-    let invocation = Invocation {
-        name: "restic",
-        program,
-        args,
-        env,
-        death_signal: Signal::SIGINT,
-    };
-    pass_through(&invocation, &mut Interrupts::new()?).await
-}
-
-/// Lets the program have our terminal and our streams, passes signals on, and gives its exit code.
-async fn pass_through(invocation: &Invocation, interrupts: &mut Interrupts) -> Result<u8> {
-    let mut child = invocation
-        .command(false)
-        .spawn()
-        .map_err(|source| invocation.cannot_start(source))?;
-    let pid = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .map(Pid::from_raw);
-    loop {
-        tokio::select! {
-            status = child.wait() => {
-                let status = status.map_err(|source| Error::System { what: "waiting for restic", source })?;
-                return Ok(exit_code(status));
-            }
-            // From a terminal restic has got it already; it takes only the first one to heart.
-            signal = interrupts.next() => {
-                if let Some(pid) = pid {
-                    let _ = kill(pid, signal);
-                }
-            }
-        }
-    }
+        || pass_through::asks_for_help(args)
 }

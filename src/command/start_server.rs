@@ -1,18 +1,23 @@
 //! `start-server`: serves the repository until it is told to stop, as the one server of its volume.
 
+use std::convert::Infallible;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::grace::Grace;
+use crate::keeper::Handle;
 use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Lock, Locking, Serves, Volume};
+
+use super::access::{self, Access};
 
 /// A job that looks whether a server runs holds the lock for a moment; a stopping server for a little longer.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
@@ -21,6 +26,7 @@ pub(super) async fn run() -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging);
     let mut interrupts = Interrupts::new()?;
+    access::require_login(&settings)?;
     let volume = Volume::open(&settings.home)?;
     let mut lock = lock(&volume).await?;
 
@@ -31,8 +37,9 @@ pub(super) async fn run() -> Result<u8> {
         port: Some(port),
     };
     tell_access(&settings);
+    let access = Access::open(&settings, &volume).await?;
     let server = interrupts
-        .unless(Server::start(&settings, &listeners))
+        .unless(Server::start(&settings, &listeners, access.for_rclone()))
         .await?;
     let signature = Serves {
         socket: socket.clone(),
@@ -41,11 +48,14 @@ pub(super) async fn run() -> Result<u8> {
     if let Err(error) = lock.sign(Some(signature)) {
         tracing::warn!("cannot tell in the volume where this server listens: {error}");
     }
-    tell_repository(server.endpoint(), &settings).await;
 
-    let signal = interrupts.next().await;
+    let signal = tokio::select! {
+        signal = interrupts.next() => signal,
+        never = tell(access.keeper(), server.endpoint(), &settings) => match never {},
+    };
     tracing::info!("stopping on {signal}");
     server.stop(Grace::new(settings.stop_grace).server()).await;
+    access.close().await;
     let _ = std::fs::remove_file(socket);
     tracing::info!("stopped");
     Ok(0)
@@ -98,6 +108,34 @@ fn tell_access(settings: &Settings) {
         Access::Local => tracing::info!(
             "port {port} is closed to other containers; to open it set RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
         ),
+    }
+}
+
+/// Logs how the login does, at each change, and when the repository is reached for the first time.
+async fn tell(keeper: Option<Handle>, endpoint: &Endpoint, settings: &Settings) -> Infallible {
+    let Some(mut keeper) = keeper else {
+        tell_repository(endpoint, settings).await;
+        return std::future::pending().await;
+    };
+    let mut told = None;
+    let mut is_ready = false;
+    let mut status = keeper.status();
+    loop {
+        let valid = status.valid(Timestamp::now()).map(|valid| valid.expiration);
+        match (&status.trouble, valid) {
+            (trouble, _) if *trouble == told => (),
+            (None, _) => tracing::info!("the login works again"),
+            (Some(trouble), None) => tracing::error!("{trouble}. {}", trouble.remedy()),
+            (Some(trouble), Some(until)) => {
+                tracing::error!("{trouble}; the credentials are good until {until}. {}", trouble.remedy());
+            }
+        }
+        told.clone_from(&status.trouble);
+        if valid.is_some() && !is_ready {
+            tell_repository(endpoint, settings).await;
+            is_ready = true;
+        }
+        status = keeper.changed().await;
     }
 }
 

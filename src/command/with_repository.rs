@@ -13,12 +13,16 @@ use crate::storage::{Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Serves, Volume};
 
+use super::access::Access;
+use super::login;
+
 /// A server that holds the volume's lock tells within this time where it listens.
 const SIGNING: Duration = Duration::from_secs(25);
 
 /// Gives `work` the endpoint of the repository; a server that was started for it is gone afterwards.
 ///
-/// Until `work` begins, a signal ends the command; from then on `work` has the signals.
+/// Until `work` begins, a signal ends the command; from then on `work` has the signals. Where the storage fails for
+/// want of credentials, the error is the reason why there are none.
 pub async fn with_repository<T>(
     settings: &Settings,
     volume: &Volume,
@@ -26,8 +30,26 @@ pub async fn with_repository<T>(
     work: impl AsyncFnOnce(&Endpoint, &mut Interrupts) -> Result<T>,
 ) -> Result<T> {
     if let Some(endpoint) = interrupts.unless(running_server(settings, volume)).await? {
-        return work(&endpoint, interrupts).await;
+        interrupts
+            .unless(login::require_credentials(settings, volume))
+            .await?;
+        let end = work(&endpoint, interrupts).await;
+        return login::explain(end, login::known(settings, volume).await);
     }
+    let access = Access::open(settings, volume).await?;
+    let end = with_own_server(settings, &access, interrupts, work).await;
+    let known = access.keeper().map(|keeper| keeper.status());
+    access.close().await;
+    login::explain(end, known)
+}
+
+async fn with_own_server<T>(
+    settings: &Settings,
+    access: &Access,
+    interrupts: &mut Interrupts,
+    work: impl AsyncFnOnce(&Endpoint, &mut Interrupts) -> Result<T>,
+) -> Result<T> {
+    interrupts.unless(access.ready()).await?;
     let folder = tempfile::Builder::new()
         .prefix("cloud-backup-")
         .tempdir()
@@ -40,7 +62,7 @@ pub async fn with_repository<T>(
         port: None,
     };
     let server = interrupts
-        .unless(Server::start(settings, &listeners))
+        .unless(Server::start(settings, &listeners, access.for_rclone()))
         .await?;
     let end = work(server.endpoint(), interrupts).await;
     server.stop(Grace::new(settings.stop_grace).server()).await;

@@ -1,0 +1,89 @@
+//! What a command needs to reach the storage: the keeper of the login and the endpoint where rclone gets credentials.
+//!
+//! For storage without a login there is nothing to it.
+
+use std::time::Duration;
+
+use crate::credentials::endpoint::LoopbackEndpoint;
+use crate::error::{Error, Result};
+use crate::identity::store::Store;
+use crate::keeper::{Handle, Keeper};
+use crate::settings::Settings;
+use crate::storage::Credentialed;
+use crate::trouble::Trouble;
+use crate::volume::Volume;
+
+/// rclone's question waits this long for the first credentials after a start.
+const FIRST: Duration = Duration::from_secs(8);
+/// What passes by itself is waited out this long by a command that a person has typed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The way to the storage, for as long as a command runs.
+pub(super) struct Access {
+    login: Option<Opened>,
+}
+
+struct Opened {
+    keeper: Keeper,
+    endpoint: LoopbackEndpoint,
+}
+
+impl Access {
+    /// Begins to keep the login, or to follow who keeps it; an error where nobody has logged in yet.
+    pub(super) async fn open(settings: &Settings, volume: &Volume) -> Result<Self> {
+        require_login(settings)?;
+        settings.trust.write_bundle(&volume.ca_bundle())?;
+        let Some(keeper) = Keeper::start(settings, volume) else {
+            return Ok(Self { login: None });
+        };
+        let handle = keeper.handle();
+        let endpoint = LoopbackEndpoint::start(move || {
+            let handle = handle.clone();
+            Box::pin(async move { handle.credentials(FIRST).await })
+        })
+        .await?;
+        Ok(Self {
+            login: Some(Opened { keeper, endpoint }),
+        })
+    }
+
+    /// What rclone gets.
+    pub(super) fn for_rclone(&self) -> Option<Credentialed> {
+        let opened = self.login.as_ref()?;
+        Some(Credentialed {
+            variables: opened.endpoint.variables(),
+        })
+    }
+
+    /// Asks the keeper, where there is one.
+    pub(super) fn keeper(&self) -> Option<Handle> {
+        self.login.as_ref().map(|opened| opened.keeper.handle())
+    }
+
+    /// Waits until there are credentials; an error says why there are none.
+    pub(super) async fn ready(&self) -> Result<()> {
+        if let Some(keeper) = self.keeper() {
+            keeper.wait_for_credentials(PATIENCE).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the agent, where it is ours.
+    pub(super) async fn close(self) {
+        if let Some(opened) = self.login {
+            drop(opened.endpoint);
+            opened.keeper.stop().await;
+        }
+    }
+}
+
+/// That somebody has logged in on this volume, where the storage needs it.
+pub(super) fn require_login(settings: &Settings) -> Result<()> {
+    let Some(login) = &settings.login else {
+        return Ok(());
+    };
+    match Store::new(&settings.home).current(&login.account)? {
+        Some(_) => Ok(()),
+        None => Err(Error::Login(Trouble::NoLogin)),
+    }
+}

@@ -1,0 +1,102 @@
+//! `config`: checks the settings, writes the configuration, logs in, and proves the whole way to the storage.
+//!
+//! A login that works is kept; a run that is broken off leaves the one that was there.
+
+use crate::error::{Error, Result};
+use crate::identity::store::Store;
+use crate::settings::{self, Settings};
+use crate::storage::config;
+use crate::supervise::Interrupts;
+use crate::trouble::Trouble;
+use crate::volume::{Holder, Lock, Locking, Volume};
+
+use super::access::{Access, PATIENCE};
+use super::device_login::{self, say};
+use super::prove;
+
+pub(super) async fn run(force: bool) -> Result<u8> {
+    let settings = super::settings()?;
+    crate::log::start(settings.logging.warnings_only());
+    let mut interrupts = Interrupts::new()?;
+    interrupts.unless(configure(&settings, force)).await?;
+    Ok(0)
+}
+
+async fn configure(settings: &Settings, force: bool) -> Result<()> {
+    let volume = Volume::open(&settings.home)?;
+    let Some(login) = &settings.login else {
+        say(&format!("The storage {} needs no login: nothing to configure.", settings.remote));
+        return Ok(());
+    };
+    let _lock = lock(&volume)?;
+    settings.trust.write_bundle(&volume.ca_bundle())?;
+    config::write(&settings.home, login)?;
+    let has_login = Store::new(&settings.home).current(&login.account)?.is_some();
+    if has_login && !force && works(settings, &volume).await? {
+        say("The login works and is kept (config --force makes a new one).");
+        return prove::chain(settings, &volume, None).await;
+    }
+    let new = device_login::log_in(settings, login, &volume, None).await?;
+    warn_of_another_user(login, new.about.user.as_deref());
+    let expiry = new.expiry;
+    new.commit()?;
+    prove::chain(settings, &volume, expiry).await?;
+    say(
+        "\nNext:\n\n    docker compose run --rm cloud-backup restic init   # optional: the first backup does it too\n    \
+         docker compose up -d\n",
+    );
+    Ok(())
+}
+
+/// One change of the login at a time.
+pub(super) fn lock(volume: &Volume) -> Result<Lock> {
+    match volume.lock_login_change()? {
+        Locking::Ours(lock) => Ok(lock),
+        Locking::Held(holder) => Err(Error::AlreadyRunning {
+            holder: Holder::describe(holder.as_ref()),
+        }),
+    }
+}
+
+/// Whether the saved login gives tokens; an error where that cannot be known, or where another login would not help.
+async fn works(settings: &Settings, volume: &Volume) -> Result<bool> {
+    say("There is a login already: trying it ...");
+    let access = Access::open(settings, volume).await?;
+    let end = match access.keeper() {
+        Some(keeper) => keeper.renew(PATIENCE * 2).await,
+        None => Ok(()),
+    };
+    access.close().await;
+    match end {
+        Ok(()) => Ok(true),
+        // What comes after the token says nothing against the login.
+        Err(
+            Trouble::StsUnreachable { .. }
+            | Trouble::StsFailing { .. }
+            | Trouble::TokenRefused { .. }
+            | Trouble::RoleRefused { .. }
+            | Trouble::SessionRefused { .. },
+        ) => Ok(true),
+        Err(
+            trouble @ (Trouble::LoginEnded { .. }
+            | Trouble::LoginRefused { .. }
+            | Trouble::ClientRefused { .. }
+            | Trouble::NoLogin),
+        ) => {
+            say(&format!("It does not work any more: {trouble}.\n"));
+            Ok(false)
+        }
+        Err(trouble) => Err(trouble.into()),
+    }
+}
+
+/// The bucket is that of `AAI_USER`; who has logged in as somebody else may not write there.
+pub(super) fn warn_of_another_user(login: &settings::Login, user: Option<&str>) {
+    if let (Some(wanted), Some(user)) = (&login.user, user)
+        && wanted != user
+    {
+        say(&format!(
+            "Note: you logged in as {user}, and AAI_USER is {wanted}, whose bucket is used."
+        ));
+    }
+}

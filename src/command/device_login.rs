@@ -1,0 +1,176 @@
+//! Logging in by the device flow (RFC 8628): on this screen an address and a code, the rest in any browser.
+//!
+//! The login is made beside the one in use, and proven to give a token, before the caller puts it in its place.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{Error, Result};
+use crate::identity::agent::{Agent, NewAccount};
+use crate::identity::expiry::Expiry;
+use crate::identity::provider::{DeviceLogin, Provider, Tokens};
+use crate::identity::store::{About, Staged, Store};
+use crate::jwt::{self, Claims};
+use crate::settings::{self, Client, Settings};
+use crate::trouble::Trouble;
+use crate::volume::Volume;
+
+/// One token of the new login.
+const TOKEN: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// A login that was made, and is not in use yet.
+pub(super) struct NewLogin {
+    staged: Staged,
+    /// Whose it is.
+    pub about: About,
+    /// When it ends, where that can be known.
+    pub expiry: Option<Expiry>,
+}
+
+impl NewLogin {
+    /// Puts it in the place of the login in use.
+    pub(super) fn commit(self) -> Result<()> {
+        self.staged.commit(&self.about)
+    }
+}
+
+/// Leads the user through a login; `known` is the client of the login in use.
+pub(super) async fn log_in(
+    settings: &Settings,
+    login: &settings::Login,
+    volume: &Volume,
+    known: Option<Client>,
+) -> Result<NewLogin> {
+    let provider =
+        Provider::discover(&login.issuer, login.device_endpoint.as_ref(), &settings.trust).await?;
+    let (client, device) = begin(&provider, login, known).await?;
+    show(&login.issuer, &device);
+    let tokens = provider.await_login(&client, &device).await?;
+    let refresh_token = tokens.refresh_token.clone().ok_or_else(|| Trouble::LoginRefused {
+        detail: "it gives no refresh token; the client must be allowed the scope offline_access".to_owned(),
+    })?;
+    let about = about(&login.issuer, &tokens);
+    say("Logged in. Saving the login and asking for a first token ...");
+    let made = about.made;
+    let staged = Store::new(&settings.home).stage(&login.issuer)?;
+    save(settings, login, volume, &staged, &client, refresh_token.clone()).await?;
+    let expiry = Expiry::find(&provider, &client, &refresh_token, Some(made))
+        .await
+        .ok()
+        .flatten();
+    Ok(NewLogin {
+        staged,
+        about,
+        expiry,
+    })
+}
+
+/// A client and its code; one that the provider no longer knows is registered anew, unless the user has set it.
+async fn begin(
+    provider: &Provider,
+    login: &settings::Login,
+    known: Option<Client>,
+) -> Result<(Client, DeviceLogin)> {
+    if let Some(client) = &login.client {
+        let device = provider.begin_login(client, &login.scope).await?;
+        return Ok((client.clone(), device));
+    }
+    if let Some(client) = known {
+        match provider.begin_login(&client, &login.scope).await {
+            Ok(device) => return Ok((client, device)),
+            Err(Trouble::ClientRefused { .. }) => {
+                say("The login service has forgotten this installation: registering it anew.");
+            }
+            Err(trouble) => return Err(trouble.into()),
+        }
+    }
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let name = format!("cloud-user-backup:{}", host.to_string_lossy());
+    let client = provider.register(&name, &login.scope).await?;
+    let device = provider.begin_login(&client, &login.scope).await?;
+    Ok((client, device))
+}
+
+fn show(issuer: &str, device: &DeviceLogin) {
+    say("To log in, open this address in a browser on any device:\n");
+    say(&format!("    {}\n", device.verification_uri));
+    say("and enter this code:\n");
+    say(&format!("    {}\n", device.user_code));
+    let complete = device.verification_uri_complete.as_ref();
+    if let Ok(code) = QrCode::new(complete.unwrap_or(&device.verification_uri)) {
+        // Light on dark, as most terminals are.
+        let code = code
+            .render::<Dense1x2>()
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build();
+        say(&code);
+    }
+    say(&format!(
+        "The code is good for {}. Waiting for {issuer} to say that you are logged in ... (Ctrl-C ends it; nothing is changed)",
+        humantime::format_duration(device.expires_in)
+    ));
+}
+
+/// Whose tokens they are.
+fn about(issuer: &str, tokens: &Tokens) -> About {
+    let claims = |token: &SecretString| jwt::claims(token.expose_secret());
+    let of_id = tokens.id_token.as_ref().and_then(claims).unwrap_or_default();
+    let of_access = claims(&tokens.access_token).unwrap_or_default();
+    let name = |claims: &Claims| claims.preferred_username.clone().or_else(|| claims.name.clone());
+    About {
+        issuer: issuer.to_owned(),
+        user: name(&of_id).or_else(|| name(&of_access)),
+        subject: of_id.sub.or(of_access.sub),
+        made: Timestamp::now(),
+    }
+}
+
+/// Saves the account by oidc-agent, and lets a fresh one load it and get a token, as the server will.
+async fn save(
+    settings: &Settings,
+    login: &settings::Login,
+    volume: &Volume,
+    staged: &Staged,
+    client: &Client,
+    refresh_token: SecretString,
+) -> Result<()> {
+    let folder = tempfile::tempdir().map_err(|source| Error::System {
+        what: "making a temporary folder",
+        source,
+    })?;
+    let socket = folder.path().join("oidc-agent.sock");
+    let account = NewAccount {
+        name: login.account.clone(),
+        issuer: login.issuer.clone(),
+        device_endpoint: login.device_endpoint.clone(),
+        client: client.clone(),
+        scope: login.scope.clone(),
+        refresh_token,
+        ca_bundle: volume.ca_bundle(),
+    };
+    let agent = Agent::start(&settings.environment, &staged.folder(), &socket).await?;
+    let saved = agent.save(&account, &login.password).await;
+    agent.stop().await;
+    saved?;
+    let agent = Agent::start(&settings.environment, &staged.folder(), &socket).await?;
+    let token = async {
+        agent.load(&login.account, &login.password).await?;
+        agent.access_token(&login.account, &login.audience, TOKEN).await
+    };
+    let token = token.await;
+    agent.stop().await;
+    token?;
+    Ok(())
+}
+
+/// A line on the screen; nobody listening is no reason to end.
+pub(super) fn say(line: &str) {
+    let mut screen = std::io::stdout().lock();
+    let _ = writeln!(screen, "{line}");
+    let _ = screen.flush();
+}

@@ -1,0 +1,52 @@
+//! `rclone ARGUMENTS`: the real rclone, with the login's storage in place as `infncloud:`.
+
+use std::ffi::OsString;
+
+use nix::sys::signal::Signal;
+
+use crate::error::Result;
+use crate::settings::SECTION;
+use crate::storage;
+use crate::supervise::{Interrupts, Invocation, find_program};
+use crate::volume::Volume;
+
+use super::access::Access;
+use super::pass_through;
+
+/// Commands of rclone that need no storage: they work before anything is configured.
+const WITHOUT_STORAGE: [&str; 4] = ["version", "help", "completion", "genautocomplete"];
+
+pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
+    let is_bare = |first: &OsString| WITHOUT_STORAGE.iter().any(|verb| first == verb);
+    if args.first().is_none_or(is_bare) || pass_through::asks_for_help(&args) {
+        return pass_through::bare("rclone", args).await;
+    }
+    let settings = super::settings()?;
+    crate::log::start(settings.logging.warnings_only());
+    let volume = Volume::open(&settings.home)?;
+    let mut interrupts = Interrupts::new()?;
+    let access = Access::open(&settings, &volume).await?;
+    let end = async {
+        // Without credentials rclone tries for long, and does not say why.
+        if args.iter().any(|arg| names_our_storage(arg)) {
+            interrupts.unless(access.ready()).await?;
+        }
+        let invocation = Invocation {
+            name: "rclone",
+            program: find_program("rclone", settings.environment.path())?,
+            args,
+            env: storage::environment(&settings, access.for_rclone().as_ref()),
+            death_signal: Signal::SIGTERM,
+        };
+        pass_through::run(&invocation, &mut interrupts).await
+    };
+    let end = end.await;
+    access.close().await;
+    end
+}
+
+fn names_our_storage(arg: &OsString) -> bool {
+    arg.to_string_lossy()
+        .strip_prefix(SECTION)
+        .is_some_and(|rest| rest.starts_with([':', ',']))
+}

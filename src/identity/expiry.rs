@@ -1,0 +1,103 @@
+//! When a login ends: the refresh token says so, else the provider, else it is estimated from the time of the login.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::jwt;
+use crate::settings::Client;
+use crate::trouble::Trouble;
+
+use super::provider::Provider;
+
+/// The life of a login at INDIGO IAM from its beginning: a refresh does not prolong it.
+const USUAL_LIFE: Duration = Duration::from_hours(30 * 24);
+
+/// The end of a login, and how it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// When it ends.
+    pub at: Timestamp,
+    /// How that is known.
+    pub source: Source,
+}
+
+/// How the end of a login is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The refresh token is a JWT with an expiry (INDIGO IAM).
+    Token,
+    /// The provider told it (RFC 7662).
+    Provider,
+    /// 30 days after the login, as at INDIGO IAM.
+    Estimate,
+}
+
+impl Expiry {
+    /// What the refresh token itself says.
+    #[must_use]
+    pub fn of_token(refresh_token: &SecretString) -> Option<Self> {
+        Some(Self {
+            at: jwt::claims(refresh_token.expose_secret())?.exp?,
+            source: Source::Token,
+        })
+    }
+
+    /// 30 days after the login.
+    #[must_use]
+    pub fn estimate(made: Timestamp) -> Option<Self> {
+        Some(Self {
+            at: made.checked_add(USUAL_LIFE).ok()?,
+            source: Source::Estimate,
+        })
+    }
+
+    /// The best that can be known; `None` where nothing is.
+    ///
+    /// A token that the provider calls inactive is an error: the login has ended.
+    pub async fn find(
+        provider: &Provider,
+        client: &Client,
+        refresh_token: &SecretString,
+        made: Option<Timestamp>,
+    ) -> Result<Option<Self>, Trouble> {
+        if let Some(expiry) = Self::of_token(refresh_token) {
+            return Ok(Some(expiry));
+        }
+        let told = provider.introspect(client, refresh_token).await?;
+        if told.as_ref().is_some_and(|told| !told.active) {
+            return Err(Trouble::LoginEnded {
+                detail: "the login service calls it inactive".to_owned(),
+            });
+        }
+        Ok(match told.and_then(|told| told.exp) {
+            Some(at) => Some(Self {
+                at,
+                source: Source::Provider,
+            }),
+            None => made.and_then(Self::estimate),
+        })
+    }
+
+    /// How long the login still lasts; `None` where it has ended.
+    #[must_use]
+    pub fn left(&self, now: Timestamp) -> Option<Duration> {
+        Duration::try_from(self.at.duration_since(now))
+            .ok()
+            .filter(|left| !left.is_zero())
+    }
+}
+
+impl fmt::Display for Expiry {
+    /// The date in the time zone of this machine (`TZ`), and that it is an estimate if it is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = self.at.to_zoned(jiff::tz::TimeZone::system());
+        write!(f, "{}", date.strftime("%A, %-d %B %Y, %H:%M %Z"))?;
+        if self.source == Source::Estimate {
+            f.write_str(" (estimated: 30 days after the login)")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Keeping the login: one renewal after the other, ahead of time, until this process is told to stop.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::credentials::Credentials;
+use crate::trouble::Trouble;
+
+use super::renewal::Renewer;
+use super::{Part, Status, Wish, neighbour};
+
+/// How often it is looked whether there is a new login, whether the agent lives, and what the clock says: a machine
+/// that slept, or whose clock was set, is noticed too.
+const TICK: Duration = Duration::from_secs(3);
+/// After this part of their life credentials are renewed: rclone asks for new ones 5 minutes before their end.
+const RENEW_AFTER: (i64, i64) = (2, 3);
+/// The longest pauses before another try: while there are no credentials, and while the old ones are still good.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE_IF_VALID: Duration = Duration::from_mins(1);
+/// What needs a person is tried again after this, for a person can end it elsewhere (a policy signed in a browser).
+const PAUSE_FOR_A_PERSON: Duration = Duration::from_mins(2);
+
+/// Runs the agent and renews the credentials until the stop.
+pub(super) async fn keep(part: &mut Part) {
+    let answering = neighbour::serve(part.handle.clone(), &part.volume);
+    let mut renewer = match Renewer::new(part, answering.is_some()) {
+        Ok(renewer) => renewer,
+        Err(trouble) => {
+            part.publish(Err(trouble));
+            let _ = part.stop.wait_for(|stop| *stop).await;
+            return;
+        }
+    };
+    let mut failures = 0;
+    let mut waiting: Vec<Wish> = Vec::new();
+    loop {
+        let end = tokio::select! {
+            end = renewer.renew() => end,
+            _ = part.stop.wait_for(|stop| *stop) => break,
+        };
+        failures = if end.is_ok() { 0 } else { failures + 1 };
+        let outcome = end.as_ref().map(|_| ()).map_err(Clone::clone);
+        let agent = renewer.socket();
+        part.status.send_modify(|status| status.agent = agent);
+        part.publish(end);
+        while let Ok(wish) = part.wishes.try_recv() {
+            waiting.push(wish);
+        }
+        for wish in waiting.drain(..) {
+            // Who wished may have gone.
+            let _ = wish.send(outcome.clone());
+        }
+        let due = Due::after(&part.status.borrow(), failures);
+        tokio::select! {
+            () = until(&due, &mut renewer) => (),
+            Some(wish) = part.wishes.recv() => waiting.push(wish),
+            _ = part.stop.wait_for(|stop| *stop) => break,
+        }
+    }
+    renewer.end().await;
+    drop(answering);
+}
+
+/// When the next renewal is due.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    /// At this time of the day.
+    At(Timestamp),
+    /// After this long.
+    After(Duration),
+    /// Only with another login.
+    WithAnotherLogin,
+}
+
+impl Due {
+    fn after(status: &Status, failures: u32) -> Self {
+        let now = Timestamp::now();
+        match (&status.trouble, status.valid(now)) {
+            (None, Some(credentials)) => Self::At(renewal_time(credentials, now)),
+            (None, None) => Self::After(pause(failures.max(1), LONGEST_PAUSE)),
+            (Some(Trouble::NoLogin | Trouble::WrongPassword | Trouble::OtherIssuer { .. }), _) => {
+                Self::WithAnotherLogin
+            }
+            (Some(trouble), _) if trouble.needs_a_person() => Self::After(PAUSE_FOR_A_PERSON),
+            (Some(_), Some(_)) => Self::After(pause(failures, LONGEST_PAUSE_IF_VALID)),
+            (Some(_), None) => Self::After(pause(failures, LONGEST_PAUSE)),
+        }
+    }
+}
+
+fn renewal_time(credentials: &Credentials, now: Timestamp) -> Timestamp {
+    let left = credentials.expiration.as_second() - now.as_second();
+    let (part, whole) = RENEW_AFTER;
+    Timestamp::from_second(now.as_second() + (left * part / whole).max(1)).unwrap_or(now)
+}
+
+/// 1 s, 2 s, 4 s, ... up to the longest.
+fn pause(failures: u32, longest: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(10);
+    longest.min(Duration::from_secs(1 << doublings))
+}
+
+/// Waits until the next renewal is due, be it for a new login or an agent that has ended.
+async fn until(due: &Due, renewer: &mut Renewer) {
+    let begun = Instant::now();
+    loop {
+        let left = match due {
+            Due::At(time) => {
+                let seconds = time.as_second() - Timestamp::now().as_second();
+                Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+            }
+            Due::After(pause) => pause.saturating_sub(begun.elapsed()),
+            Due::WithAnotherLogin => TICK,
+        };
+        if left.is_zero() || renewer.needs_a_new_start() {
+            return;
+        }
+        tokio::time::sleep(left.min(TICK)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(trouble: Option<Trouble>, seconds_left: Option<i64>) -> Status {
+        Status {
+            credentials: seconds_left.map(|left| Credentials {
+                access_key_id: String::new(),
+                secret_access_key: String::new(),
+                session_token: String::new(),
+                expiration: Timestamp::from_second(Timestamp::now().as_second() + left).unwrap(),
+            }),
+            trouble,
+            ..Status::default()
+        }
+    }
+
+    fn unreachable() -> Option<Trouble> {
+        Some(Trouble::ProviderUnreachable {
+            issuer: String::new(),
+            detail: String::new(),
+        })
+    }
+
+    #[test]
+    fn good_credentials_are_renewed_when_two_thirds_of_their_life_are_over() {
+        let Due::At(time) = Due::after(&status(None, Some(3600)), 0) else {
+            panic!("a time")
+        };
+        let seconds = time.as_second() - Timestamp::now().as_second();
+        assert!((2398..=2400).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn a_failure_is_tried_again_soon_and_then_more_rarely() {
+        let after = |failures, left| Due::after(&status(unreachable(), left), failures);
+        let seconds = |seconds| Due::After(Duration::from_secs(seconds));
+        assert_eq!([1, 2, 3, 4, 5, 99].map(|n| after(n, None)), [1, 2, 4, 8, 10, 10].map(seconds));
+        assert_eq!([1, 6, 7, 99].map(|n| after(n, Some(60))), [1, 32, 60, 60].map(seconds));
+    }
+
+    #[test]
+    fn what_a_new_login_alone_can_mend_is_not_tried_again() {
+        let after = |trouble| Due::after(&status(Some(trouble), None), 1);
+        assert_eq!(after(Trouble::WrongPassword), Due::WithAnotherLogin);
+        let ended = Trouble::LoginEnded {
+            detail: String::new(),
+        };
+        assert_eq!(after(ended), Due::After(PAUSE_FOR_A_PERSON));
+    }
+}

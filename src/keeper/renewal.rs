@@ -1,0 +1,179 @@
+//! One renewal: the login in use, loaded by oidc-agent, gives a token; the token gives credentials.
+//!
+//! oidc-agent repeats old errors and hangs with its provider (docs/parts.md), so a refusal counts only from a fresh
+//! agent, and one that has not answered in time is ended with all its processes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::credentials::Credentials;
+use crate::credentials::sts::Sts;
+use crate::identity::agent::Agent;
+use crate::identity::store::{Login, Store};
+use crate::settings;
+use crate::trouble::Trouble;
+
+use super::Part;
+
+/// One token; with an audience it is a refresh at the provider each time.
+const TOKEN: Duration = Duration::from_secs(15);
+/// A failure that took this long was no answer: the agent may still be waiting for one.
+const HANGS: Duration = Duration::from_secs(10);
+
+/// Has the agent, and renews by it.
+#[derive(Debug)]
+pub(super) struct Renewer {
+    login: settings::Login,
+    environment: settings::Environment,
+    store: Store,
+    sts: Sts,
+    socket: PathBuf,
+    /// Where the volume carries no sockets.
+    _folder: Option<tempfile::TempDir>,
+    open: Option<Open>,
+    /// The login of the last try.
+    tried: Option<Login>,
+}
+
+/// An agent on one login.
+#[derive(Debug)]
+struct Open {
+    agent: Agent,
+    login: Login,
+    loaded: bool,
+}
+
+impl Renewer {
+    pub(super) fn new(part: &Part, carries_sockets: bool) -> Result<Self, Trouble> {
+        let (socket, folder) = if carries_sockets {
+            (part.volume.agent_socket(), None)
+        } else {
+            let folder = tempfile::tempdir().map_err(|error| Trouble::Agent {
+                detail: format!("cannot make a folder for its socket: {error}"),
+            })?;
+            (folder.path().join("oidc-agent.sock"), Some(folder))
+        };
+        Ok(Self {
+            sts: Sts::new(&part.login, &part.trust)?,
+            login: part.login.clone(),
+            environment: part.environment.clone(),
+            store: Store::new(&part.home),
+            socket,
+            _folder: folder,
+            open: None,
+            tried: None,
+        })
+    }
+
+    /// New credentials by a real refresh at the provider.
+    pub(super) async fn renew(&mut self) -> Result<Credentials, Trouble> {
+        let token = self.token().await?;
+        self.sts.assume_role(&token).await
+    }
+
+    /// The agent's socket, while it has the account.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        let open = self.open.as_ref()?;
+        open.loaded.then(|| self.socket.clone())
+    }
+
+    /// Whether there is another login than the one that is loaded, or the agent has ended.
+    pub(super) fn needs_a_new_start(&mut self) -> bool {
+        let current = self.store.current(&self.login.account).ok().flatten();
+        let ended = |open: &mut Open| open.agent.has_ended().is_some();
+        current != self.tried || self.open.as_mut().is_some_and(ended)
+    }
+
+    /// Ends the agent.
+    pub(super) async fn end(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.agent.stop().await;
+        }
+    }
+
+    async fn token(&mut self) -> Result<SecretString, Trouble> {
+        let login = self.current()?;
+        let usable = |open: &mut Open| open.login == login && open.agent.has_ended().is_none();
+        if !self.open.as_mut().is_some_and(usable) {
+            self.end().await;
+        }
+        let was_open = self.open.is_some();
+        let end = self.ask(&login).await;
+        match &end {
+            Err(trouble) if was_open && may_be_stale(trouble) => {
+                self.end().await;
+                self.ask(&login).await
+            }
+            _ => end,
+        }
+    }
+
+    /// Asks for a token; an agent that is not there yet is started, and has the account loaded.
+    ///
+    /// One that failed is ended, but for a provider that merely cannot be reached: the account stays loaded.
+    async fn ask(&mut self, login: &Login) -> Result<SecretString, Trouble> {
+        let begun = Instant::now();
+        let end = self.try_to_ask(login).await;
+        let keeps = match &end {
+            Ok(_) => true,
+            Err(Trouble::ProviderUnreachable { .. } | Trouble::ProviderFailing { .. }) => {
+                begun.elapsed() < HANGS
+            }
+            Err(_) => false,
+        };
+        if !keeps {
+            self.end().await;
+        }
+        end
+    }
+
+    async fn try_to_ask(&mut self, login: &Login) -> Result<SecretString, Trouble> {
+        let account = &self.login.account;
+        let open = match self.open.take() {
+            Some(open) => self.open.insert(open),
+            None => self.open.insert(Open {
+                agent: Agent::start(&self.environment, &login.folder, &self.socket).await?,
+                login: login.clone(),
+                loaded: false,
+            }),
+        };
+        if !open.loaded {
+            open.agent.load(account, &self.login.password).await?;
+            open.loaded = true;
+        }
+        open.agent
+            .access_token(account, &self.login.audience, TOKEN)
+            .await
+    }
+
+    fn current(&mut self) -> Result<Login, Trouble> {
+        self.tried = self
+            .store
+            .current(&self.login.account)
+            .map_err(|error| Trouble::Agent {
+                detail: error.to_string(),
+            })?;
+        let login = self.tried.clone().ok_or(Trouble::NoLogin)?;
+        match &login.about {
+            Some(about) if about.issuer != self.login.issuer => Err(Trouble::OtherIssuer {
+                saved: about.issuer.clone(),
+                wanted: self.login.issuer.clone(),
+            }),
+            _ => Ok(login),
+        }
+    }
+}
+
+/// Whether an agent that ran already may have repeated an old error, or be of no use any more.
+fn may_be_stale(trouble: &Trouble) -> bool {
+    matches!(
+        trouble,
+        Trouble::LoginEnded { .. }
+            | Trouble::LoginRefused { .. }
+            | Trouble::ClientRefused { .. }
+            | Trouble::Agent { .. }
+    )
+}

@@ -1,0 +1,101 @@
+//! The proof that the storage can be used: a listing, and an object that is written and deleted under the backup path.
+
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use crate::supervise::{Invocation, find_program, without_tokens};
+
+use super::{Credentialed, environment};
+
+/// One step; rclone tries a failing request again for a while.
+const STEP: Duration = Duration::from_secs(40);
+
+/// Lists the backup path, writes an object there and deletes it; a bucket that is missing is made on the way.
+pub async fn list_write_delete(settings: &Settings, access: Option<&Credentialed>) -> Result<()> {
+    let probe = Probe { settings, access };
+    let object = format!("{}cloud-backup-probe-{}", settings.remote, Uuid::new_v4());
+    // First the writing: it makes what is missing, and then the listing must succeed.
+    probe.step("write", &["rcat", &object]).await?;
+    let listed = probe.step("list", &["lsf", "--max-depth", "1", settings.remote.as_str()]).await;
+    let deleted = probe.step("delete", &["deletefile", &object]).await;
+    let names = listed?;
+    deleted?;
+    let name = object.rsplit('/').next().unwrap_or_default();
+    if names.lines().any(|line| line == name) {
+        return Ok(());
+    }
+    Err(Error::ProbeFailed {
+        doing: "list",
+        detail: "the object just written is not listed".to_owned(),
+    })
+}
+
+struct Probe<'a> {
+    settings: &'a Settings,
+    access: Option<&'a Credentialed>,
+}
+
+impl Probe<'_> {
+    async fn step(&self, doing: &'static str, args: &[&str]) -> Result<String> {
+        let mut env = environment(self.settings, self.access);
+        env.extend(
+            [
+                ("RCLONE_LOW_LEVEL_RETRIES", "3"),
+                ("RCLONE_RETRIES", "1"),
+                ("RCLONE_CONTIMEOUT", "10s"),
+                ("RCLONE_TIMEOUT", "20s"),
+                ("RCLONE_CONFIG_INFNCLOUD_NO_CHECK_BUCKET", "false"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let invocation = Invocation {
+            name: "rclone",
+            program: find_program("rclone", self.settings.environment.path())?,
+            args: args.iter().map(OsString::from).collect(),
+            env,
+            death_signal: Signal::SIGTERM,
+        };
+        // Nothing on standard input is an empty object.
+        let run = invocation
+            .command(true)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output();
+        let output = timeout(STEP, run)
+            .await
+            .map_err(|_| Error::ProbeFailed {
+                doing,
+                detail: format!("no end within {}", humantime::format_duration(STEP)),
+            })?
+            .map_err(|source| invocation.cannot_start(source))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(Error::ProbeFailed {
+            doing,
+            detail: last_words(&String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+}
+
+/// rclone's last line, without its time and level.
+fn last_words(stderr: &str) -> String {
+    let line = stderr
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("rclone did not say why");
+    let words = line
+        .split_once(": ")
+        .filter(|(head, _)| head.contains("NOTICE") || head.contains("ERROR"))
+        .map_or(line, |(_, words)| words);
+    without_tokens(words.trim())
+}
