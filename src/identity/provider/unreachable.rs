@@ -45,12 +45,11 @@ fn known(cause: &(dyn Error + 'static)) -> Option<String> {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => "the connection was broken off",
+        | io::ErrorKind::BrokenPipe
+        // Also what rustls makes of an end without a farewell.
+        | io::ErrorKind::UnexpectedEof => "the connection was broken off",
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             "there is no way to it from this network"
-        }
-        io::ErrorKind::UnexpectedEof if error.get_ref().is_none() => {
-            "the connection was broken off"
         }
         // The standard library has no kind for what the resolver says.
         _ => {
