@@ -4,6 +4,8 @@
 //! oidc-agent of the volume (`agent`).
 
 pub mod agent;
+pub mod expiry;
 pub mod jwt;
 pub mod provider;
+pub mod refusal;
 pub mod store;

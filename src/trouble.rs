@@ -65,6 +65,26 @@ pub enum Trouble {
         /// What the provider said.
         detail: String,
     },
+    /// The discovery document is another issuer's: tokens from there would carry another name.
+    #[error("OIDC_ISSUER is not the login service's own address: {}", other_name(.named, .wanted))]
+    WrongIssuer {
+        /// How the provider calls itself.
+        named: String,
+        /// `OIDC_ISSUER`
+        wanted: String,
+    },
+    /// The provider registers no clients, or not ours.
+    #[error("the login service does not register this installation: {detail}")]
+    NotRegistered {
+        /// What it said.
+        detail: String,
+    },
+    /// The user said no on the provider's page.
+    #[error("the login was declined in the browser")]
+    Declined,
+    /// Nobody approved the login while its code was good.
+    #[error("the code ran out before the login was approved")]
+    CodeExpired,
     /// No connection to STS, or no answer in time.
     #[error("the storage {endpoint} cannot be reached: {detail}")]
     StsUnreachable {
@@ -130,6 +150,10 @@ impl Trouble {
             | Self::LoginEnded { .. }
             | Self::LoginRefused { .. }
             | Self::ClientRefused { .. }
+            | Self::WrongIssuer { .. }
+            | Self::NotRegistered { .. }
+            | Self::Declined
+            | Self::CodeExpired
             | Self::TokenRefused { .. }
             | Self::RoleRefused { .. }
             | Self::SessionRefused { .. } => true,
@@ -157,11 +181,15 @@ impl Trouble {
             Self::LoginEnded { .. }
             | Self::LoginRefused { .. }
             | Self::ClientRefused { .. }
+            | Self::Declined
+            | Self::CodeExpired
             | Self::TokenRefused { .. }
             | Self::RoleRefused { .. } => 77,
             Self::NoLogin
             | Self::WrongPassword
             | Self::OtherIssuer { .. }
+            | Self::WrongIssuer { .. }
+            | Self::NotRegistered { .. }
             | Self::SessionRefused { .. } => 78,
         }
     }
@@ -192,6 +220,17 @@ impl Trouble {
             Self::ClientRefused { .. } => {
                 "Register it anew: docker compose run --rm cloud-backup config --force"
             }
+            Self::WrongIssuer { .. } => {
+                "Correct OIDC_ISSUER: it is compared letter by letter, a slash at its end included."
+            }
+            Self::NotRegistered { .. } => {
+                "Register a client there by hand (device code and refresh token grants), and set OIDC_CLIENT_ID and \
+                 OIDC_CLIENT_SECRET."
+            }
+            Self::Declined => "Nothing was changed. Begin again, and approve the login.",
+            Self::CodeExpired => {
+                "Nothing was changed. Begin again: a new code is shown, and for how long it is good."
+            }
             Self::StsUnreachable { .. } | Self::StsFailing { .. } => {
                 "Nothing to do if it comes back: it is tried again. Else check S3_ENDPOINT and the network of this machine."
             }
@@ -203,5 +242,16 @@ impl Trouble {
                 "Wait for that command to end, or stop it: docker compose ps --all"
             }
         }
+    }
+}
+
+/// A slash at the end is overlooked easily: it is named as just that.
+fn other_name(named: &str, wanted: &str) -> String {
+    if named.strip_suffix('/') == Some(wanted) {
+        format!("the slash at its end is missing, set {named}")
+    } else if wanted.strip_suffix('/') == Some(named) {
+        format!("it has a slash too many at its end, set {named}")
+    } else {
+        format!("that is {named}, and {wanted} is set")
     }
 }

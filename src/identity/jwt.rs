@@ -58,7 +58,9 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 }
 
 /// NumericDate: seconds since 1970, which may have a fraction.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn seconds<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
     let number = Option::<f64>::deserialize(deserializer)?;
     #[allow(clippy::cast_possible_truncation)]
     Ok(number.and_then(|number| Timestamp::from_second(number.floor() as i64).ok()))
