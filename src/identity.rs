@@ -4,5 +4,4 @@
 //! oidc-agent of the volume (`agent`).
 
 pub mod agent;
-pub mod jwt;
 pub mod provider;
