@@ -5,7 +5,6 @@
 
 pub mod agent;
 pub mod expiry;
-pub mod jwt;
 pub mod provider;
 pub mod refusal;
 pub mod store;

@@ -16,6 +16,7 @@ pub mod error;
 pub mod grace;
 pub mod identity;
 pub mod init;
+pub mod jwt;
 pub mod keeper;
 pub mod log;
 pub mod privileges;

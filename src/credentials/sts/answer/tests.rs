@@ -1,0 +1,173 @@
+use super::*;
+
+const NOW: &str = "2026-11-23T23:39:26Z";
+/// As Ceph RGW 18.2 gave it, with other keys.
+const GRANTED: &str = "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>\
+    <SubjectFromWebIdentityToken>6d8f1c34</SubjectFromWebIdentityToken><Audience>object</Audience>\
+    <AssumedRoleUser><Arn>arn:aws:sts:::assumed-role/IAMaccess/cloud-backup</Arn></AssumedRoleUser>\
+    <Credentials><AccessKeyId>KEY</AccessKeyId><Expiration>2026-11-23T23:54:26.683133309Z</Expiration>\
+    <SecretAccessKey>SECRET</SecretAccessKey><SessionToken>SESSION+/a</SessionToken></Credentials>\
+    <Provider>https://iam.test:8443/</Provider><PackedPolicySize>0</PackedPolicySize>\
+    </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
+
+fn refusal(code: &str, message: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message>\
+         <RequestId>tx0</RequestId><HostId>1008-default-default</HostId></Error>"
+    )
+}
+
+/// The judgement of an answer whose `Date` is `NOW`, at this time by our clock.
+fn judged(status: u16, content_type: &str, body: &str, now: &str) -> Result<Credentials, Trouble> {
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        date: NOW.parse().ok(),
+        content_type: content_type.to_owned(),
+        body: body.to_owned(),
+    }
+    .judge(
+        "no-jwt",
+        Duration::from_hours(1),
+        &Expected {
+            endpoint: "https://rgw.test/".to_owned(),
+            role: "IAMaccess".to_owned(),
+            issuer: "https://iam.test/".to_owned(),
+            audience: "object".to_owned(),
+        },
+        now.parse().unwrap(),
+    )
+}
+
+fn sentence(status: u16, content_type: &str, body: &str, now: &str) -> String {
+    judged(status, content_type, body, now)
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn credentials_are_read_with_their_end_in_whole_seconds() {
+    let credentials = judged(200, "application/xml", GRANTED, NOW).unwrap();
+    assert_eq!(credentials.access_key_id, "KEY");
+    assert_eq!(credentials.secret_access_key, "SECRET");
+    assert_eq!(credentials.session_token, "SESSION+/a");
+    assert_eq!(credentials.expiration.to_string(), "2026-11-23T23:54:26Z");
+}
+
+#[test]
+fn credentials_that_have_ended_are_none() {
+    assert_eq!(
+        sentence(200, "application/xml", GRANTED, "2026-11-24T00:39:26Z"),
+        "the clock of this machine is 3600 s ahead of that of the storage https://rgw.test/"
+    );
+    let ended = GRANTED.replace("T23:54:26", "T23:39:26");
+    assert_eq!(
+        sentence(200, "application/xml", &ended, NOW),
+        "the storage https://rgw.test/ does not give credentials: what it gave has ended already, at \
+         2026-11-23T23:39:26Z"
+    );
+}
+
+#[test]
+fn a_bad_argument_is_the_duration() {
+    for (code, message, told) in [
+        ("InvalidArgument", "", "InvalidArgument"),
+        (
+            "MalformedInput",
+            "The requested DurationSeconds exceeds the MaxSessionDuration",
+            "MalformedInput: The requested DurationSeconds exceeds the MaxSessionDuration",
+        ),
+    ] {
+        let said = sentence(400, "application/xml", &refusal(code, message), NOW);
+        assert!(
+            said.starts_with("the storage refuses a session of 3600 s: ")
+                && said.ends_with(&format!("({told})")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn other_refusals_show_code_and_message() {
+    for (status, code, message, told) in [
+        (400, "Else", "", "status 400 (Else)"),
+        (405, "MethodNotAllowed", "", "status 405 (MethodNotAllowed)"),
+        (
+            503,
+            "SlowDown",
+            "be\npatient",
+            "status 503 (SlowDown: be patient)",
+        ),
+    ] {
+        assert_eq!(
+            sentence(status, "application/xml", &refusal(code, message), NOW),
+            format!("the storage https://rgw.test/ does not give credentials: {told}")
+        );
+    }
+}
+
+#[test]
+fn a_403_of_sts_is_the_token_and_any_other_is_not() {
+    assert!(matches!(
+        judged(403, "application/xml", &refusal("AccessDenied", ""), NOW),
+        Err(Trouble::TokenRefused { .. })
+    ));
+    assert!(matches!(
+        judged(403, "text/html", "<html>Forbidden</html>", NOW),
+        Err(Trouble::StsFailing { .. })
+    ));
+}
+
+#[test]
+fn nonsense_is_not_shown() {
+    let cut = &GRANTED[..GRANTED.len() / 2];
+    for (status, content_type, body, told) in [
+        (
+            200,
+            "text/html; charset=utf-8",
+            "<html>SECRET</html>",
+            "status 200, text/html: the answer is none of STS",
+        ),
+        (
+            200,
+            "application/xml",
+            cut,
+            "status 200, application/xml: the answer is none of STS",
+        ),
+        (
+            200,
+            "",
+            "",
+            "status 200, without a type: the answer is none of STS",
+        ),
+        (
+            301,
+            "text/html",
+            "SECRET",
+            "status 301, text/html: it sends elsewhere, where no token goes",
+        ),
+        (
+            503,
+            "text/html",
+            "SECRET",
+            "status 503, text/html: that is no answer of STS",
+        ),
+        (
+            404,
+            "application/json",
+            "{}",
+            "status 404, application/json: that is no answer of STS",
+        ),
+    ] {
+        assert_eq!(
+            sentence(status, content_type, body, NOW),
+            format!("the storage https://rgw.test/ does not give credentials: {told}")
+        );
+    }
+}
+
+#[test]
+fn others_words_hold_no_token() {
+    let quoting = refusal("Else", "eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTgwNjgxOTB9.abc");
+    let said = sentence(500, "application/xml", &quoting, NOW);
+    assert!(said.ends_with("(Else: [redacted])"), "{said}");
+}
