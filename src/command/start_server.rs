@@ -32,8 +32,11 @@ pub(super) async fn run() -> Result<u8> {
     };
     tell_access(&settings);
     let server = interrupts
-        .unless(Server::start(&settings, &listeners))
+        .unless(Server::start(&settings, &volume, &listeners, None))
         .await?;
+    if server.is_patched() {
+        tracing::warn!("{}", storage::RISKS);
+    }
     let signature = Serves {
         socket: socket.clone(),
         remote: settings.remote.to_string(),

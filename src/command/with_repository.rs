@@ -40,7 +40,7 @@ pub async fn with_repository<T>(
         port: None,
     };
     let server = interrupts
-        .unless(Server::start(settings, &listeners))
+        .unless(Server::start(settings, volume, &listeners, None))
         .await?;
     let end = work(server.endpoint(), interrupts).await;
     server.stop(Grace::new(settings.stop_grace).server()).await;
