@@ -254,7 +254,9 @@ impl Error {
                 "Correct the .env file (or the environment of the job), then try again."
             }
             Self::NotConfigured { .. } => {
-                "Set BACKUP_REMOTE to a directory in the volume, or write the section into that file."
+                "For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
+                 another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
+                 directory in the volume."
             }
             Self::Login(trouble) => trouble.remedy(),
             Self::OtherPerson { .. } => {

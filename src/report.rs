@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
+use crate::trust::Trust;
+
 mod body;
 mod check_url;
 mod delivery;
@@ -70,14 +72,14 @@ struct StartPing {
 impl Reporter {
     /// For one run, which gets an id of its own; without a check nothing is sent.
     #[must_use]
-    pub fn new(check: Option<CheckUrl>, deadlines: Deadlines) -> Self {
+    pub fn new(check: Option<CheckUrl>, trust: Trust, deadlines: Deadlines) -> Self {
         let run = Uuid::new_v4().to_string();
         Self {
             check,
             deadlines,
             run,
             start: None,
-            line: Line::default(),
+            line: Line::new(trust),
         }
     }
 

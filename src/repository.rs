@@ -36,6 +36,8 @@ pub struct Repository<'a> {
     endpoint: &'a Endpoint,
     restic: PathBuf,
     presence: Presence,
+    /// Whom restic trusts, for repositories that the user names himself.
+    trust: Vec<(String, String)>,
 }
 
 /// What is kept of a job's output, over all the restic runs it takes.
@@ -69,6 +71,7 @@ impl<'a> Repository<'a> {
             endpoint,
             restic,
             presence: volume.join().await?,
+            trust: settings.trust.variables(volume)?,
         })
     }
 
@@ -83,6 +86,7 @@ impl<'a> Repository<'a> {
                 self.settings.restic_password.expose_secret().to_owned(),
             ),
         ];
+        env.extend(self.trust.iter().cloned());
         env.extend(
             ours.into_iter()
                 .chain(self.settings.rest.access.restic_variables())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -191,13 +191,10 @@ impl Settings {
 
 /// The certificate authorities of `EXTRA_CA_FILE`.
 fn trust(environment: &Environment, problems: &mut Vec<Problem>) -> Trust {
-    environment
-        .get("EXTRA_CA_FILE")
-        .map_or_else(|| Ok(Trust::default()), |path| Trust::with(Path::new(path)))
-        .unwrap_or_else(|message| {
-            problems.push(Problem::new("EXTRA_CA_FILE", message));
-            Trust::default()
-        })
+    environment.trust().unwrap_or_else(|message| {
+        problems.push(Problem::new("EXTRA_CA_FILE", message));
+        Trust::default()
+    })
 }
 
 /// How long a stop may take: `STOP_GRACE` of the environment, else what `docker stop` allows by default.

@@ -7,14 +7,26 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::settings::{Access, Settings};
-use crate::supervise::{Invocation, Service, State, find_program};
+use crate::supervise::{Invocation, Service, State};
+use crate::volume::Volume;
+
+pub mod config;
+mod passage;
+mod patched;
+pub mod probe;
+mod rclone;
+mod supply;
+
+use passage::Passage;
+pub use patched::RISKS;
+pub use rclone::Rclone;
+pub use supply::{Supply, s3_environment};
 
 /// rclone is up within this time, or something is wrong.
 const START: Duration = Duration::from_secs(20);
@@ -38,22 +50,44 @@ pub struct Listeners {
 pub struct Server {
     service: Service,
     endpoint: Endpoint,
+    /// Only where rclone knows no unix sockets.
+    passage: Option<Passage>,
 }
 
 impl Server {
     /// Starts rclone and returns when it answers, whatever its storage says.
-    pub async fn start(settings: &Settings, listeners: &Listeners) -> Result<Self> {
-        let invocation = serve(settings, listeners)?;
-        let endpoint = Endpoint::socket(listeners.socket.clone(), &settings.rest.access)?;
+    ///
+    /// `supply` opens the storage of the login; without it the remote is one of the user's own.
+    pub async fn start(
+        settings: &Settings,
+        volume: &Volume,
+        listeners: &Listeners,
+        supply: Option<&Supply>,
+    ) -> Result<Self> {
+        let rclone = Rclone::find(settings, volume, supply).await?;
+        if supply.is_none() || rclone.is_patched() {
+            rclone::require_section(settings)?;
+        }
         // The caller holds the lock of the volume, or the folder is its own: nobody else's socket is removed.
+        let socket = listeners.socket.clone();
+        // The patched one is built on 1.58, and rclone listens on unix sockets from 1.61 on.
+        let (addresses, passage) = if rclone.is_patched() {
+            let (address, passage) = Passage::open(&socket, listeners.port.as_deref())?;
+            (vec![address], Some(passage))
+        } else {
+            let unix = format!("unix://{}", socket.display());
+            let addresses = [unix].into_iter().chain(listeners.port.clone());
+            (addresses.collect(), None)
+        };
         let server = Self {
             service: Service::start(
-                invocation,
+                serve(settings, &rclone, &addresses),
                 settings.environment.redactor(),
-                Some(listeners.socket.clone()),
+                passage.is_none().then(|| socket.clone()),
                 EMPTY_LISTING,
             ),
-            endpoint,
+            endpoint: Endpoint::socket(socket, &settings.rest.access)?,
+            passage,
         };
         server.answer().await?;
         Ok(server)
@@ -79,6 +113,12 @@ impl Server {
         &self.endpoint
     }
 
+    /// Whether it is INFN's patched rclone that serves, with [`RISKS`].
+    #[must_use]
+    pub fn is_patched(&self) -> bool {
+        self.passage.is_some()
+    }
+
     /// Lets it finish what it is doing, for at most this long.
     pub async fn stop(self, grace: Duration) {
         self.service.stop(grace).await;
@@ -94,15 +134,10 @@ pub fn address(access: &Access, port: u16) -> String {
     }
 }
 
-fn serve(settings: &Settings, listeners: &Listeners) -> Result<Invocation> {
-    let config = settings.home.join(".config/rclone/rclone.conf");
-    require_section(settings, &config)?;
+fn serve(settings: &Settings, rclone: &Rclone, addresses: &[String]) -> Invocation {
+    let config = config::path(&settings.home);
     let mut args: Vec<OsString> = vec!["serve".into(), "restic".into()];
-    args.extend([
-        "--addr".into(),
-        format!("unix://{}", listeners.socket.display()).into(),
-    ]);
-    if let Some(address) = &listeners.port {
+    for address in addresses {
         args.extend(["--addr".into(), address.into()]);
     }
     // Our log has its own times.
@@ -118,38 +153,18 @@ fn serve(settings: &Settings, listeners: &Listeners) -> Result<Invocation> {
         file.into(),
         settings.remote.as_str().into(),
     ]);
-
-    let mut env = settings.environment.for_rclone();
+    let mut invocation = rclone.invocation(args);
     if let Access::Login { username, password } = &settings.rest.access {
-        env.push(("RCLONE_USER".to_owned(), username.clone()));
-        env.push((
-            "RCLONE_PASS".to_owned(),
-            password.expose_secret().to_owned(),
-        ));
+        invocation.env.extend([
+            ("RCLONE_USER".to_owned(), username.clone()),
+            (
+                "RCLONE_PASS".to_owned(),
+                password.expose_secret().to_owned(),
+            ),
+        ]);
     }
-    Ok(Invocation {
-        name: "rclone",
-        program: find_program("rclone", settings.environment.path())?,
-        args,
-        env,
-        death_signal: Signal::SIGTERM,
-    })
+    invocation
 }
 
-/// A remote `name:path` needs its section, in the file or in the environment.
-fn require_section(settings: &Settings, config: &Path) -> Result<()> {
-    let Some(section) = settings.remote.section() else {
-        return Ok(());
-    };
-    let in_file = std::fs::read_to_string(config).is_ok_and(|text| {
-        text.lines()
-            .any(|line| line.trim() == format!("[{section}]"))
-    });
-    if in_file || settings.environment.defines_section(section) {
-        return Ok(());
-    }
-    Err(Error::NotConfigured {
-        section: section.to_owned(),
-        file: config.to_owned(),
-    })
-}
+#[cfg(test)]
+mod tests;

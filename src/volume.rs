@@ -102,6 +102,18 @@ impl Volume {
         self.run_directory().join("rest.sock")
     }
 
+    /// All certificate authorities to trust, one file: oidc-agent keeps this path, so it never changes.
+    #[must_use]
+    pub fn ca_bundle(&self) -> PathBuf {
+        self.root.join("ca-bundle.pem")
+    }
+
+    /// What is known of the rclone that is installed.
+    #[must_use]
+    pub fn known_rclone(&self) -> PathBuf {
+        self.root.join("rclone.json")
+    }
+
     /// Takes the lock that makes its holder the one server of this volume.
     pub fn lock_server(&self) -> Result<Locking> {
         lock(&self.root.join("run/server.lock"))
@@ -348,7 +360,7 @@ fn read_holder(path: &Path) -> Option<Holder> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
-/// Makes a folder for its owner alone (mode 0700), with those above it.
+/// Makes a folder that only its owner may look into (mode 0700), with those above it where they are missing.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -2,6 +2,7 @@
 //!
 //! For storage without a login there is nothing to it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::credentials::endpoint::LoopbackEndpoint;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::identity::store::Store;
 use crate::keeper::{Handle, Keeper};
 use crate::settings::Settings;
-use crate::storage::Credentialed;
+use crate::storage::Supply;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
@@ -26,32 +27,39 @@ pub(super) struct Access {
 struct Opened {
     keeper: Keeper,
     endpoint: LoopbackEndpoint,
+    /// The socket of oidc-agent.
+    agent: PathBuf,
 }
 
 impl Access {
     /// Begins to keep the login, or to follow who keeps it; an error where nobody has logged in yet.
     pub(super) async fn open(settings: &Settings, volume: &Volume) -> Result<Self> {
         require_login(settings)?;
-        settings.trust.write_bundle(&volume.ca_bundle())?;
         let Some(keeper) = Keeper::start(settings, volume) else {
             return Ok(Self { login: None });
         };
+        settings.trust.bundle(volume)?;
         let handle = keeper.handle();
         let endpoint = LoopbackEndpoint::start(move || {
             let handle = handle.clone();
-            Box::pin(async move { handle.credentials(FIRST).await })
+            async move { handle.credentials(FIRST).await }
         })
         .await?;
         Ok(Self {
-            login: Some(Opened { keeper, endpoint }),
+            login: Some(Opened {
+                keeper,
+                endpoint,
+                agent: volume.agent_socket(),
+            }),
         })
     }
 
-    /// What rclone gets.
-    pub(super) fn for_rclone(&self) -> Option<Credentialed> {
+    /// What rclone opens the login's storage with.
+    pub(super) fn supply(&self) -> Option<Supply> {
         let opened = self.login.as_ref()?;
-        Some(Credentialed {
-            variables: opened.endpoint.variables(),
+        Some(Supply {
+            endpoint: opened.endpoint.variables(),
+            agent: opened.agent.clone(),
         })
     }
 

@@ -29,7 +29,7 @@ async fn configure(settings: &Settings, force: bool) -> Result<()> {
         return Ok(());
     };
     let _lock = lock(&volume)?;
-    settings.trust.write_bundle(&volume.ca_bundle())?;
+    settings.trust.bundle(&volume)?;
     config::write(&settings.home, login)?;
     let has_login = Store::new(&settings.home).current(&login.account)?.is_some();
     if has_login && !force && works(settings, &volume).await? {

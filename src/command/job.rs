@@ -52,15 +52,22 @@ pub(super) async fn run(
     let settings = match super::settings() {
         Ok(settings) => settings,
         Err(error) => {
-            let vars = || std::env::vars_os();
-            let reporter =
-                Reporter::new((job.check)(Checks::from_vars(vars())), Deadlines::default());
-            let nothing = transcript(Environment::from_vars(vars()).redactor());
+            let environment = Environment::from_vars(std::env::vars_os());
+            let reporter = Reporter::new(
+                (job.check)(Checks::from_vars(std::env::vars_os())),
+                environment.trust().unwrap_or_default(),
+                Deadlines::default(),
+            );
+            let nothing = transcript(environment.redactor());
             return Ok(refuse(&job, reporter, &error, &nothing, &mut interrupts).await);
         }
     };
     crate::log::start(settings.logging.warnings_only());
-    let reporter = Reporter::new((job.check)(settings.checks.clone()), Deadlines::default());
+    let reporter = Reporter::new(
+        (job.check)(settings.checks.clone()),
+        settings.trust.clone(),
+        Deadlines::default(),
+    );
     match locked(&job, &settings) {
         Ok((volume, _lock)) => {
             perform(job, &settings, &volume, reporter, &mut interrupts, work).await

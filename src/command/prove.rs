@@ -18,7 +18,7 @@ pub(super) async fn chain(
 ) -> Result<()> {
     let is_served = keeper::ask_for_renewal(volume).await;
     let access = Access::open(settings, volume).await?;
-    let end = steps(settings, &access).await;
+    let end = steps(settings, volume, &access).await;
     access.close().await;
     end?;
     if matches!(is_served, Some(Ok(()))) {
@@ -30,12 +30,12 @@ pub(super) async fn chain(
     Ok(())
 }
 
-async fn steps(settings: &Settings, access: &Access) -> Result<()> {
+async fn steps(settings: &Settings, volume: &Volume, access: &Access) -> Result<()> {
     if let Some(keeper) = access.keeper() {
         let credentials = keeper.wait_for_credentials(PATIENCE).await?;
         say(&format!("Token: ok. Credentials for the storage: ok, until {}.", credentials.expiration));
     }
-    probe::list_write_delete(settings, access.for_rclone()).await?;
+    probe::list_write_delete(settings, volume, access.supply().as_ref()).await?;
     say(&format!("Storage: listing, writing and deleting in {}: ok.", settings.remote));
     Ok(())
 }

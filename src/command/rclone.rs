@@ -2,12 +2,10 @@
 
 use std::ffi::OsString;
 
-use nix::sys::signal::Signal;
-
 use crate::error::Result;
 use crate::settings::SECTION;
-use crate::storage;
-use crate::supervise::{Interrupts, Invocation, find_program};
+use crate::storage::Rclone;
+use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
 use super::access::Access;
@@ -31,13 +29,8 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         if args.iter().any(|arg| names_our_storage(arg)) {
             interrupts.unless(access.ready()).await?;
         }
-        let invocation = Invocation {
-            name: "rclone",
-            program: find_program("rclone", settings.environment.path())?,
-            args,
-            env: storage::environment(&settings, access.for_rclone().as_ref()),
-            death_signal: Signal::SIGTERM,
-        };
+        let rclone = Rclone::find(&settings, &volume, access.supply().as_ref()).await?;
+        let invocation = rclone.invocation(args);
         pass_through::run(&invocation, &mut interrupts).await
     };
     let end = end.await;

@@ -36,7 +36,7 @@ async fn renew(settings: &Settings, force: bool) -> Result<()> {
         .current(&login.account)?
         .ok_or(Trouble::NoLogin)?;
     let client = known_client(settings, login, &current).await?;
-    settings.trust.write_bundle(&volume.ca_bundle())?;
+    settings.trust.bundle(&volume)?;
     config::write(&settings.home, login)?;
     let new = device_login::log_in(settings, login, &volume, client).await?;
     if !force {

@@ -39,8 +39,16 @@ pub(super) async fn run() -> Result<u8> {
     tell_access(&settings);
     let access = Access::open(&settings, &volume).await?;
     let server = interrupts
-        .unless(Server::start(&settings, &listeners, access.for_rclone()))
+        .unless(Server::start(
+            &settings,
+            &volume,
+            &listeners,
+            access.supply().as_ref(),
+        ))
         .await?;
+    if server.is_patched() {
+        tracing::warn!("{}", storage::RISKS);
+    }
     let signature = Serves {
         socket: socket.clone(),
         remote: settings.remote.to_string(),

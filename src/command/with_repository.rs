@@ -37,7 +37,7 @@ pub async fn with_repository<T>(
         return login::explain(end, login::known(settings, volume).await);
     }
     let access = Access::open(settings, volume).await?;
-    let end = with_own_server(settings, &access, interrupts, work).await;
+    let end = with_own_server(settings, volume, &access, interrupts, work).await;
     let known = access.keeper().map(|keeper| keeper.status());
     access.close().await;
     login::explain(end, known)
@@ -45,6 +45,7 @@ pub async fn with_repository<T>(
 
 async fn with_own_server<T>(
     settings: &Settings,
+    volume: &Volume,
     access: &Access,
     interrupts: &mut Interrupts,
     work: impl AsyncFnOnce(&Endpoint, &mut Interrupts) -> Result<T>,
@@ -62,7 +63,12 @@ async fn with_own_server<T>(
         port: None,
     };
     let server = interrupts
-        .unless(Server::start(settings, &listeners, access.for_rclone()))
+        .unless(Server::start(
+            settings,
+            volume,
+            &listeners,
+            access.supply().as_ref(),
+        ))
         .await?;
     let end = work(server.endpoint(), interrupts).await;
     server.stop(Grace::new(settings.stop_grace).server()).await;

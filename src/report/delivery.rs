@@ -96,7 +96,8 @@ impl fmt::Display for Cause {
             Self::Unreachable(why) => write!(f, "{why}; check the URL and the network"),
             Self::Certificate(why) => write!(
                 f,
-                "{why}; check the URL, and whether the server's certificate is valid and trusted here"
+                "{why}; check the URL, and whether the server's certificate is valid; a certificate authority of your own \
+                 belongs in the file that EXTRA_CA_FILE names"
             ),
             Self::Status(status) => {
                 let meaning = match status {

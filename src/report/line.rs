@@ -8,6 +8,7 @@ use reqwest::header::HeaderMap;
 use tokio::sync::OnceCell;
 
 use super::Cause;
+use crate::trust::Trust;
 
 /// What INFN's server keeps of a body, in bytes; taken until the server says its own limit.
 const USUAL_BODY_LIMIT: usize = 100_000;
@@ -22,16 +23,25 @@ const SMALLEST_BODY: usize = 200;
 /// What the pings of one run share: the connection, and what the server has said of its limit.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Line {
+    trust: Trust,
     client: Arc<OnceCell<reqwest::Client>>,
     /// In bytes; 0 while unknown.
     limit: Arc<AtomicUsize>,
 }
 
 impl Line {
+    pub(super) fn new(trust: Trust) -> Self {
+        Self {
+            trust,
+            ..Self::default()
+        }
+    }
+
     /// The client, made by the first who needs it, beside everything else: it reads the system's certificates.
     pub(super) async fn client(&self) -> Result<&reqwest::Client, Cause> {
         let make = || async {
-            match tokio::task::spawn_blocking(client).await {
+            let trust = self.trust.clone();
+            match tokio::task::spawn_blocking(move || client(&trust)).await {
                 Ok(Ok(client)) => Ok(client),
                 Ok(Err(error)) => Err(Cause::of(&error)),
                 Err(error) => Err(Cause::Unreachable(error.to_string())),
@@ -75,11 +85,9 @@ impl Line {
 }
 
 /// The client of all pings. Healthchecks does not redirect: another place would get the report.
-fn client() -> reqwest::Result<reqwest::Client> {
-    // Fails only where a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("cloud-user-backup/", env!("CARGO_PKG_VERSION")))
+fn client(trust: &Trust) -> reqwest::Result<reqwest::Client> {
+    trust
+        .client()
         .redirect(reqwest::redirect::Policy::none())
         .build()
 }

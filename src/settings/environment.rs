@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use crate::supervise::Redactor;
+use crate::trust::Trust;
 
 /// Variables that any program may need: who and where it is, its language, its proxies and its trusted certificates.
 const BASE: [&str; 18] = [
@@ -92,6 +93,16 @@ impl Environment {
             &["RCLONE_", "AWS_", "GODEBUG", "GOMAXPROCS", "XDG_", "LC_"],
             &["RCLONE_USER", "RCLONE_PASS", "RCLONE_ADDR"],
         )
+    }
+
+    /// The certificate authorities of `SSL_CERT_FILE` and `EXTRA_CA_FILE`; an error fits after the latter's name.
+    pub fn trust(&self) -> Result<Trust, String> {
+        let file = |name| {
+            self.get(name)
+                .map(str::trim)
+                .filter(|file| !file.is_empty())
+        };
+        Trust::new(file("SSL_CERT_FILE"), file("EXTRA_CA_FILE"))
     }
 
     /// Whether `RCLONE_CONFIG_<SECTION>_TYPE` defines the section without a file.

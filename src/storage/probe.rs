@@ -4,22 +4,28 @@ use std::ffi::OsString;
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use crate::supervise::{Invocation, find_program, without_tokens};
+use crate::supervise::without_tokens;
+use crate::volume::Volume;
 
-use super::{Credentialed, environment};
+use super::{Rclone, Supply};
 
 /// One step; rclone tries a failing request again for a while.
 const STEP: Duration = Duration::from_secs(40);
 
 /// Lists the backup path, writes an object there and deletes it; a bucket that is missing is made on the way.
-pub async fn list_write_delete(settings: &Settings, access: Option<&Credentialed>) -> Result<()> {
-    let probe = Probe { settings, access };
+pub async fn list_write_delete(
+    settings: &Settings,
+    volume: &Volume,
+    supply: Option<&Supply>,
+) -> Result<()> {
+    let probe = Probe {
+        rclone: Rclone::find(settings, volume, supply).await?,
+    };
     let object = format!("{}cloud-backup-probe-{}", settings.remote, Uuid::new_v4());
     // First the writing: it makes what is missing, and then the listing must succeed.
     probe.step("write", &["rcat", &object]).await?;
@@ -37,15 +43,14 @@ pub async fn list_write_delete(settings: &Settings, access: Option<&Credentialed
     })
 }
 
-struct Probe<'a> {
-    settings: &'a Settings,
-    access: Option<&'a Credentialed>,
+struct Probe {
+    rclone: Rclone,
 }
 
-impl Probe<'_> {
+impl Probe {
     async fn step(&self, doing: &'static str, args: &[&str]) -> Result<String> {
-        let mut env = environment(self.settings, self.access);
-        env.extend(
+        let mut invocation = self.rclone.invocation(args.iter().map(OsString::from));
+        invocation.env.extend(
             [
                 ("RCLONE_LOW_LEVEL_RETRIES", "3"),
                 ("RCLONE_RETRIES", "1"),
@@ -55,13 +60,6 @@ impl Probe<'_> {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let invocation = Invocation {
-            name: "rclone",
-            program: find_program("rclone", self.settings.environment.path())?,
-            args: args.iter().map(OsString::from).collect(),
-            env,
-            death_signal: Signal::SIGTERM,
-        };
         // Nothing on standard input is an empty object.
         let run = invocation
             .command(true)

@@ -113,6 +113,11 @@ impl Healthchecks {
         self
     }
 
+    /// Where it listens, on all interfaces.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The check's URL for this process.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/ping/{CHECK}", self.address.port())

@@ -283,7 +283,9 @@ fn a_remote_that_is_not_configured_is_told() {
         &healthchecks,
         "Backup of /backup/dir1 failed: not configured yet: /home/user/.config/rclone/rclone.conf has no section \
          [infncloud]\n\
-         Set BACKUP_REMOTE to a directory in the volume, or write the section into that file.\n",
+         For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
+         another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
+         directory in the volume.\n",
     );
 }
 

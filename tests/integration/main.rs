@@ -24,3 +24,4 @@ mod report;
 mod secrets;
 mod server;
 mod storage_failures;
+mod trust;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cloud_backup::report::{CheckUrl, Deadlines, Delivery, Report, Reporter};
+use cloud_backup::trust::Trust;
 
 use crate::healthchecks::{Answer, CHECK, Healthchecks, refusing_url};
 
@@ -14,7 +15,7 @@ const DEADLINES: Deadlines = Deadlines {
 
 fn reporter(url: &str) -> Reporter {
     let check = CheckUrl::parse("BACKUP_CHECK_URL", url).unwrap();
-    Reporter::new(Some(check), DEADLINES)
+    Reporter::new(Some(check), Trust::default(), DEADLINES)
 }
 
 fn report() -> Report {
@@ -82,7 +83,7 @@ async fn the_length_of_a_body_is_always_told() {
 
 #[tokio::test]
 async fn without_a_check_nothing_is_sent() {
-    let mut reporter = Reporter::new(None, DEADLINES);
+    let mut reporter = Reporter::new(None, Trust::default(), DEADLINES);
     reporter.start();
     assert!(matches!(
         reporter.finish(0, &report()).await,
