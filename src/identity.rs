@@ -6,3 +6,4 @@
 pub mod agent;
 pub mod jwt;
 pub mod provider;
+pub mod refusal;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 use crate::supervise::Redactor;
 
@@ -92,6 +93,17 @@ impl Environment {
             &["RCLONE_", "AWS_", "GODEBUG", "GOMAXPROCS", "XDG_", "LC_"],
             &["RCLONE_USER", "RCLONE_PASS", "RCLONE_ADDR"],
         )
+    }
+
+    /// What oidc-agent and its tools get; `folder` is where their accounts are. Secrets are added run by run.
+    #[must_use]
+    pub fn for_agent(&self, folder: &Path) -> Vec<(String, String)> {
+        let mut vars = self.select(&[], &[]);
+        vars.push((
+            "OIDC_CONFIG_DIR".to_owned(),
+            folder.to_string_lossy().into_owned(),
+        ));
+        vars
     }
 
     /// Whether `RCLONE_CONFIG_<SECTION>_TYPE` defines the section without a file.
