@@ -5,7 +5,6 @@
 //! its socket in the volume, and the first to find the lock free goes on in its place.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -99,6 +98,7 @@ struct Part {
 
 impl Keeper {
     /// Begins to keep the login of this volume, or to follow who keeps it; `None` where the storage needs no login.
+    #[must_use]
     pub fn start(settings: &Settings, volume: &Volume) -> Option<Self> {
         let login = settings.login.clone()?;
         let (status, status_receiver) = watch::channel(Status::default());

@@ -181,7 +181,7 @@ pub async fn end(
 }
 
 /// Sends a signal to the group that the child leads; one that is gone needs none.
-fn signal_group(child: &Child, signal: Signal) {
+pub(crate) fn signal_group(child: &Child, signal: Signal) {
     if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) {
         let _ = killpg(Pid::from_raw(group), signal);
     }

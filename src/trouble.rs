@@ -155,16 +155,31 @@ impl Trouble {
             | Self::Declined
             | Self::CodeExpired
             | Self::TokenRefused { .. }
-            | Self::RoleRefused { .. }
             | Self::SessionRefused { .. } => true,
             Self::Agent { .. }
             | Self::ProviderUnreachable { .. }
             | Self::ProviderFailing { .. }
             | Self::StsUnreachable { .. }
             | Self::StsFailing { .. }
+            // The storage may be what does not reach the provider: it says no more.
+            | Self::RoleRefused { .. }
             | Self::Clock { .. }
             | Self::Neighbour { .. } => false,
         }
+    }
+
+    /// Whether the login itself has worked: a token was given, and what comes after it failed.
+    #[must_use]
+    pub fn is_about_the_storage(&self) -> bool {
+        matches!(
+            self,
+            Self::StsUnreachable { .. }
+                | Self::StsFailing { .. }
+                | Self::TokenRefused { .. }
+                | Self::RoleRefused { .. }
+                | Self::SessionRefused { .. }
+                | Self::Clock { .. }
+        )
     }
 
     /// The exit code, one of `sysexits.h`.

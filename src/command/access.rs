@@ -20,7 +20,7 @@ const FIRST: Duration = Duration::from_secs(8);
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The way to the storage, for as long as a command runs.
-pub(super) struct Access {
+pub(super) struct StorageAccess {
     login: Option<Opened>,
 }
 
@@ -31,7 +31,7 @@ struct Opened {
     agent: PathBuf,
 }
 
-impl Access {
+impl StorageAccess {
     /// Begins to keep the login, or to follow who keeps it; an error where nobody has logged in yet.
     pub(super) async fn open(settings: &Settings, volume: &Volume) -> Result<Self> {
         require_login(settings)?;

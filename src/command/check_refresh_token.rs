@@ -21,7 +21,7 @@ use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
-use super::access::{Access, require_login};
+use super::access::{StorageAccess, require_login};
 use super::deliver::deliver;
 
 /// The refresh may take this long: the keeper may have to start a fresh agent to be sure.
@@ -33,24 +33,19 @@ const DAY: u64 = 24 * 60 * 60;
 pub(super) async fn run() -> Result<u8> {
     let mut interrupts = Interrupts::new()?;
     let settings = super::settings();
-    let (checks, trust, redactor, grace) = match &settings {
-        Ok(settings) => (
-            settings.checks.clone(),
-            settings.trust.clone(),
-            settings.environment.redactor(),
-            Grace::new(settings.stop_grace),
-        ),
-        Err(_) => {
-            let environment = Environment::from_vars(std::env::vars_os());
-            (
-                Checks::from_vars(std::env::vars_os()),
-                environment.trust(),
-                environment.redactor(),
-                Grace::default(),
-            )
-        }
+    let environment = match &settings {
+        Ok(settings) => settings.environment.clone(),
+        Err(_) => Environment::from_vars(std::env::vars_os()),
     };
-    let mut reporter = Reporter::new(checks.token, Deadlines::default(), trust);
+    let grace = settings.as_ref().map_or_else(
+        |_| Grace::default(),
+        |settings| Grace::new(settings.stop_grace),
+    );
+    let mut reporter = Reporter::new(
+        Checks::from_vars(std::env::vars_os()).token,
+        environment.trust().unwrap_or_default(),
+        Deadlines::default(),
+    );
     reporter.start();
     let end = match settings {
         Ok(settings) => interrupts.unless(check(&settings)).await,
@@ -60,7 +55,7 @@ pub(super) async fn run() -> Result<u8> {
         reporter.hurry(grace.report());
     }
     let (code, mut report) = told(&end);
-    report.verdict = redactor.text(&report.verdict);
+    report.verdict = environment.redactor().text(&report.verdict);
     deliver(reporter, &report, Some(code), &mut interrupts, grace).await;
     Ok(code)
 }
@@ -98,7 +93,7 @@ async fn check(settings: &Settings) -> Result<Option<Finding>> {
 }
 
 async fn refresh(settings: &Settings, volume: &Volume) -> Result<Result<(), Trouble>> {
-    let access = Access::open(settings, volume).await?;
+    let access = StorageAccess::open(settings, volume).await?;
     let end = match access.keeper() {
         Some(keeper) => keeper.renew(REFRESH).await,
         None => Ok(()),
@@ -124,20 +119,26 @@ async fn find_date(
         &login.password,
     )
     .await?;
-    if let Some(expiry) = Expiry::of_token(&account.refresh_token) {
+    let Some(refresh_token) = &account.refresh_token else {
+        return Ok(None);
+    };
+    if let Some(expiry) = Expiry::of_token(refresh_token) {
         return Ok(Some(expiry));
     }
     let device_endpoint = login.device_endpoint.as_ref();
     let provider = Provider::discover(&login.issuer, device_endpoint, &settings.trust).await?;
     let made = current.about.map(|about| about.made);
-    Expiry::find(&provider, &account.client(), &account.refresh_token, made).await
+    Expiry::find(&provider, &account.client(), refresh_token, made).await
 }
 
 /// The exit code and what is told.
 fn told(end: &Result<Option<Finding>>) -> (u8, Report) {
     match end {
         Ok(Some(finding)) => finding.judge(Timestamp::now()),
-        Ok(None) => (0, report("The storage needs no login: nothing to check".to_owned())),
+        Ok(None) => (
+            0,
+            report("The storage needs no login: nothing to check".to_owned()),
+        ),
         Err(error) => (
             error.exit_code(),
             Report {
@@ -170,7 +171,7 @@ impl Finding {
             (trouble.exit_code(), report)
         };
         match (&self.refresh, &self.expiry) {
-            (Err(trouble), _) if !is_about_the_storage(trouble) => failed(trouble),
+            (Err(trouble), _) if !trouble.is_about_the_storage() => failed(trouble),
             (_, Err(trouble)) => failed(trouble),
             (_, Ok(None)) => (
                 69,
@@ -216,19 +217,6 @@ impl Finding {
 /// The exit code of a login that still works and ends soon.
 const ENDS_SOON: u8 = 1;
 const LOG_IN: &str = "Log in again before that: docker compose run --rm cloud-backup reauth";
-
-/// The refresh has worked, and what comes after it has not: the login is not to blame.
-fn is_about_the_storage(trouble: &Trouble) -> bool {
-    matches!(
-        trouble,
-        Trouble::StsUnreachable { .. }
-            | Trouble::StsFailing { .. }
-            | Trouble::TokenRefused { .. }
-            | Trouble::RoleRefused { .. }
-            | Trouble::SessionRefused { .. }
-            | Trouble::Clock { .. }
-    )
-}
 
 /// A time for people: whole days, or hours and minutes where there are few.
 struct Left(Duration);

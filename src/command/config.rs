@@ -10,7 +10,7 @@ use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::{Holder, Lock, Locking, Volume};
 
-use super::access::{Access, PATIENCE};
+use super::access::{PATIENCE, StorageAccess};
 use super::device_login::{self, say};
 use super::prove;
 
@@ -25,13 +25,18 @@ pub(super) async fn run(force: bool) -> Result<u8> {
 async fn configure(settings: &Settings, force: bool) -> Result<()> {
     let volume = Volume::open(&settings.home)?;
     let Some(login) = &settings.login else {
-        say(&format!("The storage {} needs no login: nothing to configure.", settings.remote));
+        say(&format!(
+            "The storage {} needs no login: nothing to configure.",
+            settings.remote
+        ));
         return Ok(());
     };
     let _lock = lock(&volume)?;
     settings.trust.bundle(&volume)?;
     config::write(&settings.home, login)?;
-    let has_login = Store::new(&settings.home).current(&login.account)?.is_some();
+    let has_login = Store::new(&settings.home)
+        .current(&login.account)?
+        .is_some();
     if has_login && !force && works(settings, &volume).await? {
         say("The login works and is kept (config --force makes a new one).");
         return prove::chain(settings, &volume, None).await;
@@ -61,7 +66,7 @@ pub(super) fn lock(volume: &Volume) -> Result<Lock> {
 /// Whether the saved login gives tokens; an error where that cannot be known, or where another login would not help.
 async fn works(settings: &Settings, volume: &Volume) -> Result<bool> {
     say("There is a login already: trying it ...");
-    let access = Access::open(settings, volume).await?;
+    let access = StorageAccess::open(settings, volume).await?;
     let end = match access.keeper() {
         Some(keeper) => keeper.renew(PATIENCE * 2).await,
         None => Ok(()),
@@ -69,14 +74,7 @@ async fn works(settings: &Settings, volume: &Volume) -> Result<bool> {
     access.close().await;
     match end {
         Ok(()) => Ok(true),
-        // What comes after the token says nothing against the login.
-        Err(
-            Trouble::StsUnreachable { .. }
-            | Trouble::StsFailing { .. }
-            | Trouble::TokenRefused { .. }
-            | Trouble::RoleRefused { .. }
-            | Trouble::SessionRefused { .. },
-        ) => Ok(true),
+        Err(trouble) if trouble.is_about_the_storage() => Ok(true),
         Err(
             trouble @ (Trouble::LoginEnded { .. }
             | Trouble::LoginRefused { .. }

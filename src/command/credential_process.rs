@@ -8,14 +8,14 @@ use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
-use super::access::{Access, PATIENCE};
+use super::access::{PATIENCE, StorageAccess};
 
 pub(super) async fn run() -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
-    let access = Access::open(&settings, &volume).await?;
+    let access = StorageAccess::open(&settings, &volume).await?;
     let end = match access.keeper() {
         Some(keeper) => {
             interrupts

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::identity::agent::{Agent, NewAccount};
@@ -45,19 +46,36 @@ pub(super) async fn log_in(
     volume: &Volume,
     known: Option<Client>,
 ) -> Result<NewLogin> {
-    let provider =
-        Provider::discover(&login.issuer, login.device_endpoint.as_ref(), &settings.trust).await?;
+    let provider = Provider::discover(
+        &login.issuer,
+        login.device_endpoint.as_ref(),
+        &settings.trust,
+    )
+    .await?;
     let (client, device) = begin(&provider, login, known).await?;
     show(&login.issuer, &device);
     let tokens = provider.await_login(&client, &device).await?;
-    let refresh_token = tokens.refresh_token.clone().ok_or_else(|| Trouble::LoginRefused {
-        detail: "it gives no refresh token; the client must be allowed the scope offline_access".to_owned(),
-    })?;
+    let refresh_token = tokens
+        .refresh_token
+        .clone()
+        .ok_or_else(|| Trouble::LoginRefused {
+            detail:
+                "it gives no refresh token; the client must be allowed the scope offline_access"
+                    .to_owned(),
+        })?;
     let about = about(&login.issuer, &tokens);
     say("Logged in. Saving the login and asking for a first token ...");
     let made = about.made;
     let staged = Store::new(&settings.home).stage(&login.issuer)?;
-    save(settings, login, volume, &staged, &client, refresh_token.clone()).await?;
+    save(
+        settings,
+        login,
+        volume,
+        &staged,
+        &client,
+        refresh_token.clone(),
+    )
+    .await?;
     let expiry = Expiry::find(&provider, &client, &refresh_token, Some(made))
         .await
         .ok()
@@ -101,7 +119,7 @@ fn show(issuer: &str, device: &DeviceLogin) {
     say("and enter this code:\n");
     say(&format!("    {}\n", device.user_code));
     let complete = device.verification_uri_complete.as_ref();
-    if let Ok(code) = QrCode::new(complete.unwrap_or(&device.verification_uri)) {
+    if let Ok(code) = QrCode::new(complete.unwrap_or(&device.verification_uri).as_str()) {
         // Light on dark, as most terminals are.
         let code = code
             .render::<Dense1x2>()
@@ -119,9 +137,18 @@ fn show(issuer: &str, device: &DeviceLogin) {
 /// Whose tokens they are.
 fn about(issuer: &str, tokens: &Tokens) -> About {
     let claims = |token: &SecretString| jwt::claims(token.expose_secret());
-    let of_id = tokens.id_token.as_ref().and_then(claims).unwrap_or_default();
+    let of_id = tokens
+        .id_token
+        .as_ref()
+        .and_then(claims)
+        .unwrap_or_default();
     let of_access = claims(&tokens.access_token).unwrap_or_default();
-    let name = |claims: &Claims| claims.preferred_username.clone().or_else(|| claims.name.clone());
+    let name = |claims: &Claims| {
+        claims
+            .preferred_username
+            .clone()
+            .or_else(|| claims.name.clone())
+    };
     About {
         issuer: issuer.to_owned(),
         user: name(&of_id).or_else(|| name(&of_access)),
@@ -147,20 +174,35 @@ async fn save(
     let account = NewAccount {
         name: login.account.clone(),
         issuer: login.issuer.clone(),
-        device_endpoint: login.device_endpoint.clone(),
-        client: client.clone(),
+        device_endpoint: login.device_endpoint.as_ref().map(Url::to_string),
+        client_id: client.id.clone(),
+        client_secret: client.secret.clone(),
         scope: login.scope.clone(),
         refresh_token,
-        ca_bundle: volume.ca_bundle(),
+        ca_bundle: Some(volume.ca_bundle()),
     };
-    let agent = Agent::start(&settings.environment, &staged.folder(), &socket).await?;
+    let agent = Agent::start(
+        &settings.environment,
+        &staged.folder(),
+        &socket,
+        &login.issuer,
+    )
+    .await?;
     let saved = agent.save(&account, &login.password).await;
     agent.stop().await;
     saved?;
-    let agent = Agent::start(&settings.environment, &staged.folder(), &socket).await?;
+    let agent = Agent::start(
+        &settings.environment,
+        &staged.folder(),
+        &socket,
+        &login.issuer,
+    )
+    .await?;
     let token = async {
         agent.load(&login.account, &login.password).await?;
-        agent.access_token(&login.account, &login.audience, TOKEN).await
+        agent
+            .access_token(&login.account, &login.audience, TOKEN)
+            .await
     };
     let token = token.await;
     agent.stop().await;

@@ -60,10 +60,12 @@ pub(super) async fn require_health(settings: &Settings, volume: &Volume) -> Resu
 
 /// An error of the storage for want of credentials becomes the reason why there are none.
 pub(super) fn explain<T>(end: Result<T>, known: Option<Status>) -> Result<T> {
-    end.map_err(|error| match known.and_then(|status| status.answer(Timestamp::now())) {
-        Some(Err(trouble)) if may_want_credentials(&error) => trouble.into(),
-        _ => error,
-    })
+    end.map_err(
+        |error| match known.and_then(|status| status.answer(Timestamp::now())) {
+            Some(Err(trouble)) if may_want_credentials(&error) => trouble.into(),
+            _ => error,
+        },
+    )
 }
 
 fn may_want_credentials(error: &Error) -> bool {

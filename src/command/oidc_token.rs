@@ -10,7 +10,7 @@ use crate::supervise::{Interrupts, Invocation, find_program};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
-use super::access::{Access, PATIENCE};
+use super::access::{PATIENCE, StorageAccess};
 use super::pass_through;
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
@@ -21,7 +21,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
-    let access = Access::open(&settings, &volume).await?;
+    let access = StorageAccess::open(&settings, &volume).await?;
     let end = at_the_agent(&settings, &access, args, &mut interrupts).await;
     access.close().await;
     end
@@ -29,7 +29,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
 
 async fn at_the_agent(
     settings: &Settings,
-    access: &Access,
+    access: &StorageAccess,
     args: Vec<OsString>,
     interrupts: &mut Interrupts,
 ) -> Result<u8> {
@@ -44,7 +44,9 @@ async fn at_the_agent(
         };
         return Err(waited.err().unwrap_or(no_agent).into());
     };
-    let mut env = settings.environment.for_agent();
+    let mut env = settings
+        .environment
+        .for_agent(&settings.home.join(".oidc-agent"));
     env.push(("OIDC_SOCK".to_owned(), socket.display().to_string()));
     let invocation = Invocation {
         name: "oidc-token",

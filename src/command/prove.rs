@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use crate::storage::probe;
 use crate::volume::Volume;
 
-use super::access::{Access, PATIENCE};
+use super::access::{PATIENCE, StorageAccess};
 use super::device_login::say;
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
@@ -17,7 +17,7 @@ pub(super) async fn chain(
     expiry: Option<Expiry>,
 ) -> Result<()> {
     let is_served = keeper::ask_for_renewal(volume).await;
-    let access = Access::open(settings, volume).await?;
+    let access = StorageAccess::open(settings, volume).await?;
     let end = steps(settings, volume, &access).await;
     access.close().await;
     end?;
@@ -30,12 +30,18 @@ pub(super) async fn chain(
     Ok(())
 }
 
-async fn steps(settings: &Settings, volume: &Volume, access: &Access) -> Result<()> {
+async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> Result<()> {
     if let Some(keeper) = access.keeper() {
         let credentials = keeper.wait_for_credentials(PATIENCE).await?;
-        say(&format!("Token: ok. Credentials for the storage: ok, until {}.", credentials.expiration));
+        say(&format!(
+            "Token: ok. Credentials for the storage: ok, until {}.",
+            credentials.expiration
+        ));
     }
     probe::list_write_delete(settings, volume, access.supply().as_ref()).await?;
-    say(&format!("Storage: listing, writing and deleting in {}: ok.", settings.remote));
+    say(&format!(
+        "Storage: listing, writing and deleting in {}: ok.",
+        settings.remote
+    ));
     Ok(())
 }

@@ -2,12 +2,9 @@
 //!
 //! The running server takes it by itself; requests in flight are not touched.
 
-use secrecy::SecretString;
-
 use crate::error::{Error, Result};
 use crate::identity::agent::read_account;
 use crate::identity::store::{Login, Store};
-use crate::jwt;
 use crate::settings::{self, Client, Settings};
 use crate::storage::config;
 use crate::supervise::Interrupts;
@@ -28,7 +25,10 @@ pub(super) async fn run(force: bool) -> Result<u8> {
 async fn renew(settings: &Settings, force: bool) -> Result<()> {
     let volume = Volume::open(&settings.home)?;
     let Some(login) = &settings.login else {
-        say(&format!("The storage {} needs no login: nothing to renew.", settings.remote));
+        say(&format!(
+            "The storage {} needs no login: nothing to renew.",
+            settings.remote
+        ));
         return Ok(());
     };
     let _lock = configuration::lock(&volume)?;
@@ -61,8 +61,7 @@ async fn known_client(
         &login.password,
     )
     .await?;
-    let same_issuer = account.issuer == login.issuer;
-    Ok(same_issuer.then(|| account.client()))
+    Ok(account.is_of(&login.issuer).then(|| account.client()))
 }
 
 fn require_same_person(current: &Login, new: &device_login::NewLogin) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Lock, Locking, Serves, Volume};
 
-use super::access::{self, Access};
+use super::access::{self, StorageAccess};
 
 /// A job that looks whether a server runs holds the lock for a moment; a stopping server for a little longer.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
@@ -37,7 +37,7 @@ pub(super) async fn run() -> Result<u8> {
         port: Some(port),
     };
     tell_access(&settings);
-    let access = Access::open(&settings, &volume).await?;
+    let access = StorageAccess::open(&settings, &volume).await?;
     let server = interrupts
         .unless(Server::start(
             &settings,
@@ -135,7 +135,10 @@ async fn tell(keeper: Option<Handle>, endpoint: &Endpoint, settings: &Settings) 
             (None, _) => tracing::info!("the login works again"),
             (Some(trouble), None) => tracing::error!("{trouble}. {}", trouble.remedy()),
             (Some(trouble), Some(until)) => {
-                tracing::error!("{trouble}; the credentials are good until {until}. {}", trouble.remedy());
+                tracing::error!(
+                    "{trouble}; the credentials are good until {until}. {}",
+                    trouble.remedy()
+                );
             }
         }
         told.clone_from(&status.trouble);

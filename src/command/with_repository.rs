@@ -13,7 +13,7 @@ use crate::storage::{Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Serves, Volume};
 
-use super::access::Access;
+use super::access::StorageAccess;
 use super::login;
 
 /// A server that holds the volume's lock tells within this time where it listens.
@@ -36,7 +36,7 @@ pub async fn with_repository<T>(
         let end = work(&endpoint, interrupts).await;
         return login::explain(end, login::known(settings, volume).await);
     }
-    let access = Access::open(settings, volume).await?;
+    let access = StorageAccess::open(settings, volume).await?;
     let end = with_own_server(settings, volume, &access, interrupts, work).await;
     let known = access.keeper().map(|keeper| keeper.status());
     access.close().await;
@@ -46,7 +46,7 @@ pub async fn with_repository<T>(
 async fn with_own_server<T>(
     settings: &Settings,
     volume: &Volume,
-    access: &Access,
+    access: &StorageAccess,
     interrupts: &mut Interrupts,
     work: impl AsyncFnOnce(&Endpoint, &mut Interrupts) -> Result<T>,
 ) -> Result<T> {

@@ -93,7 +93,7 @@ impl Expiry {
 impl fmt::Display for Expiry {
     /// The date in the time zone of this machine (`TZ`), and that it is an estimate if it is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = self.at.to_zoned(jiff::tz::TimeZone::system());
+        let date = jiff::ZonedDateTime::new(self.at, jiff::tz::TimeZone::system());
         write!(f, "{}", date.strftime("%A, %-d %B %Y, %H:%M %Z"))?;
         if self.source == Source::Estimate {
             f.write_str(" (estimated: 30 days after the login)")?;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::jwt;
 use super::refusal::{refusal, words};
+use crate::jwt;
 use crate::settings::Client;
 use crate::trouble::Trouble;
 use crate::trust::Trust;

@@ -138,11 +138,11 @@ mod tests {
         }
     }
 
-    fn unreachable() -> Option<Trouble> {
-        Some(Trouble::ProviderUnreachable {
+    fn unreachable() -> Trouble {
+        Trouble::ProviderUnreachable {
             issuer: String::new(),
             detail: String::new(),
-        })
+        }
     }
 
     #[test]
@@ -156,10 +156,16 @@ mod tests {
 
     #[test]
     fn a_failure_is_tried_again_soon_and_then_more_rarely() {
-        let after = |failures, left| Due::after(&status(unreachable(), left), failures);
+        let after = |failures, left| Due::after(&status(Some(unreachable()), left), failures);
         let seconds = |seconds| Due::After(Duration::from_secs(seconds));
-        assert_eq!([1, 2, 3, 4, 5, 99].map(|n| after(n, None)), [1, 2, 4, 8, 10, 10].map(seconds));
-        assert_eq!([1, 6, 7, 99].map(|n| after(n, Some(60))), [1, 32, 60, 60].map(seconds));
+        assert_eq!(
+            [1, 2, 3, 4, 5, 99].map(|n| after(n, None)),
+            [1, 2, 4, 8, 10, 10].map(seconds)
+        );
+        assert_eq!(
+            [1, 6, 7, 99].map(|n| after(n, Some(60))),
+            [1, 32, 60, 60].map(seconds)
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{Handle, Status};
 /// A question about the status is answered within this time, be it with nothing known.
 const FIRST_TRY: Duration = Duration::from_secs(8);
 /// The longest renewal: a token and credentials, each of which may need a second try.
-const RENEWAL: Duration = Duration::from_secs(60);
+const RENEWAL: Duration = Duration::from_mins(1);
 
 /// Answers neighbours until it is dropped.
 #[derive(Debug)]

@@ -57,7 +57,9 @@ impl Renewer {
             (folder.path().join("oidc-agent.sock"), Some(folder))
         };
         Ok(Self {
-            sts: Sts::new(&part.login, &part.trust)?,
+            sts: Sts::new(&part.login, &part.trust).map_err(|error| Trouble::Agent {
+                detail: error.to_string(),
+            })?,
             login: part.login.clone(),
             environment: part.environment.clone(),
             store: Store::new(&part.home),
@@ -135,7 +137,13 @@ impl Renewer {
         let open = match self.open.take() {
             Some(open) => self.open.insert(open),
             None => self.open.insert(Open {
-                agent: Agent::start(&self.environment, &login.folder, &self.socket).await?,
+                agent: Agent::start(
+                    &self.environment,
+                    &login.folder,
+                    &self.socket,
+                    &self.login.issuer,
+                )
+                .await?,
                 login: login.clone(),
                 loaded: false,
             }),

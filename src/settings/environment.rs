@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 use crate::supervise::Redactor;
 use crate::trust::Trust;
@@ -103,6 +104,17 @@ impl Environment {
                 .filter(|file| !file.is_empty())
         };
         Trust::new(file("SSL_CERT_FILE"), file("EXTRA_CA_FILE"))
+    }
+
+    /// What oidc-agent and its tools get; `folder` is where their accounts are. Secrets are added run by run.
+    #[must_use]
+    pub fn for_agent(&self, folder: &Path) -> Vec<(String, String)> {
+        let mut vars = self.select(&[], &[]);
+        vars.push((
+            "OIDC_CONFIG_DIR".to_owned(),
+            folder.to_string_lossy().into_owned(),
+        ));
+        vars
     }
 
     /// Whether `RCLONE_CONFIG_<SECTION>_TYPE` defines the section without a file.

@@ -29,7 +29,12 @@ pub async fn list_write_delete(
     let object = format!("{}cloud-backup-probe-{}", settings.remote, Uuid::new_v4());
     // First the writing: it makes what is missing, and then the listing must succeed.
     probe.step("write", &["rcat", &object]).await?;
-    let listed = probe.step("list", &["lsf", "--max-depth", "1", settings.remote.as_str()]).await;
+    let listed = probe
+        .step(
+            "list",
+            &["lsf", "--max-depth", "1", settings.remote.as_str()],
+        )
+        .await;
     let deleted = probe.step("delete", &["deletefile", &object]).await;
     let names = listed?;
     deleted?;
