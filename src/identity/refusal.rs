@@ -22,6 +22,8 @@ pub fn refusal(issuer: &str, error: &str, description: &str) -> Trouble {
         }
         _ if asks_something_of_the_user(description) => Trouble::LoginRefused { detail },
         "invalid_grant" | "invalid_token" => Trouble::LoginEnded { detail },
+        // What Spring Security, under INDIGO IAM, says of a client before OAuth is asked at all.
+        "unauthorized" => Trouble::ClientRefused { detail },
         "invalid_scope" => Trouble::LoginRefused {
             detail: format!("{detail} (see OIDC_SCOPE)"),
         },
@@ -137,6 +139,12 @@ mod tests {
             trouble,
             Trouble::ClientRefused {
                 detail: "invalid_client: Bad client credentials".to_owned()
+            }
+        );
+        assert_eq!(
+            refusal(ISSUER, "unauthorized", "Bad credentials"),
+            Trouble::ClientRefused {
+                detail: "unauthorized: Bad credentials".to_owned()
             }
         );
         let trouble = refusal(ISSUER, "server_error", "");
