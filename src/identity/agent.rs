@@ -41,7 +41,7 @@ const LAST_REQUEST: Duration = Duration::from_secs(2);
 /// After SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A running oidc-agent; dropped, its whole process group is killed.
+/// A running oidc-agent; dropped, its whole process group is killed, which [`Self::stop`] does better.
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
@@ -126,7 +126,8 @@ impl Agent {
     /// After a connection that was dropped oidc-agent repeats its previous error, also a refusal. Its log tells the
     /// two apart, and is looked at here. Still the keeper does well to confirm the end of a login by a fresh agent.
     ///
-    /// When the deadline is over the provider hangs, and the agent with it ([`Self::is_stuck`]).
+    /// When the deadline is over the provider hangs, and the agent with it ([`Self::is_stuck`]). A call that is given up
+    /// before goes on in the agent.
     pub async fn access_token(
         &self,
         account: &str,
@@ -135,7 +136,13 @@ impl Agent {
     ) -> Result<SecretString, Trouble> {
         let mark = self.log.mark();
         match socket::token(&self.socket, account, audience, deadline).await {
-            Ok(token) => Ok(token),
+            Ok(token) => {
+                // It says nothing where it cannot write: then the login is in its memory only.
+                if let Err(trouble) = stored::check_file(&self.folder.join(account)).await {
+                    tracing::error!("the login is not kept on the volume: {trouble}");
+                }
+                Ok(token)
+            }
             Err(Failure::Said(text)) => Err(answer::trouble(
                 &text,
                 &self.log.since(mark).await,
@@ -181,8 +188,9 @@ impl Agent {
 
     /// Ends it and all that it has forked, and removes its socket; takes 3 s at most.
     ///
-    /// A request that is under way is let through if it can be: a refresh token that the provider has replaced and
-    /// that is not written to the folder yet would be lost with the login.
+    /// A request that is under way, ours or another client's, is let through if it can be. Where refresh tokens are of
+    /// one use the agent has the new one for a quarter of a second before it is in the file (it makes the key of the
+    /// password anew), and killed in this time, by whatever signal, it takes the login with it.
     pub async fn stop(mut self) {
         if !self.is_stuck() && self.child.id().is_some() {
             socket::wait_for_others(&self.socket, LAST_REQUEST).await;

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::stored::{PASSWORD, PW_ENV, check_file, no_path};
 use super::{Agent, answer, tool};
+use crate::supervise::Invocation;
 use crate::trouble::Trouble;
 
 /// `oidc-add` takes 0.2 s, most of it to make the key of the password; a provider may take longer.
@@ -28,7 +29,7 @@ pub struct NewAccount {
     pub issuer: String,
     /// The client that the login was made by.
     pub client_id: String,
-    /// A public client has none.
+    /// A public client has none, with which oidc-agent 4.2.6 gets along at few providers: it does not tell them who asks.
     pub client_secret: Option<SecretString>,
     /// What the login gave.
     pub refresh_token: SecretString,
@@ -47,7 +48,7 @@ impl Agent {
     /// back to the file. One that is loaded already is read anew. After a failure it may be loaded all the same.
     pub async fn load(&self, account: &str, password: &SecretString) -> Result<(), Trouble> {
         no_path(account)?;
-        check_file(&self.folder.join(account))?;
+        check_file(&self.folder.join(account)).await?;
         let add = [account, PW_ENV, "--pw-store"];
         if self.add(&add, password).await?.contains("already loaded") {
             self.add(&["--remove", account], password).await?;
@@ -68,10 +69,17 @@ impl Agent {
     /// Saves a login as an account file of this agent's folder, and loads it; 30 s at most.
     ///
     /// oidc-gen makes one refresh, so that what it saves works, and from then on a refresh token of one use is only in
-    /// that file. Where there is an account of that name, it is replaced in place: to keep the old one until the new
-    /// one works, save in an empty folder with an agent of its own, stop that, and rename the file.
+    /// that file. The name must be new in the folder: oidc-gen would go on with the client of the old account. To keep
+    /// an old login until the new one works, save in an empty folder with an agent of its own, and rename the file when
+    /// both agents are stopped: a running one writes its own refresh token over it.
     pub async fn save(&self, account: &NewAccount, password: &SecretString) -> Result<(), Trouble> {
         no_path(&account.name)?;
+        let file = self.folder.join(&account.name);
+        if file.exists() {
+            return Err(Trouble::Agent {
+                detail: format!("{} is there already", file.display()),
+            });
+        }
         let mut invocation = self.tool("oidc-gen")?;
         let options = [
             &account.name,
@@ -94,17 +102,20 @@ impl Agent {
         if let Some(bundle) = &account.ca_bundle {
             option("cp", &bundle.to_string_lossy());
         }
+        if account.client_secret.is_none() {
+            invocation.args.push("--pub".into());
+        }
         invocation.env.push(secret(PASSWORD, password));
         invocation
             .env
             .push(secret(REFRESH_TOKEN, &account.refresh_token));
-        self.run(&invocation, client_file(account)?, SAVE).await?;
-        let file = self.folder.join(&account.name);
-        check_file(&file)?;
+        let saved = self.run(&invocation, client_file(account)?, SAVE).await;
+        saved.map_err(|trouble| told_of_client(account, trouble))?;
+        check_file(&file).await?;
         keep(&file, &self.folder)
     }
 
-    fn tool(&self, name: &'static str) -> Result<crate::supervise::Invocation, Trouble> {
+    fn tool(&self, name: &'static str) -> Result<Invocation, Trouble> {
         let mut invocation = tool::invocation(name, &self.environment, &self.folder)?;
         let socket = self.socket.to_string_lossy().into_owned();
         invocation.env.push(("OIDC_SOCK".to_owned(), socket));
@@ -114,7 +125,7 @@ impl Agent {
     /// Runs a tool of this agent; its failure is told with what the agent has logged meanwhile.
     async fn run(
         &self,
-        invocation: &crate::supervise::Invocation,
+        invocation: &Invocation,
         stdin: Stdio,
         deadline: Duration,
     ) -> Result<tool::Finished, Trouble> {
@@ -133,6 +144,22 @@ impl Agent {
                 })
             }
         }
+    }
+}
+
+/// A provider that refuses a client without a secret does not say so.
+fn told_of_client(account: &NewAccount, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::ClientRefused { detail } | Trouble::ProviderFailing { detail, .. }
+            if account.client_secret.is_none() && detail.starts_with("invalid_") =>
+        {
+            Trouble::ClientRefused {
+                detail: format!(
+                    "{detail} (oidc-agent needs a client with OIDC_CLIENT_SECRET here)"
+                ),
+            }
+        }
+        other => other,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The account's file: whether it is whole, and what is in it. Needs no running agent.
 
-use std::io::ErrorKind;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub(super) const PW_ENV: &str = "--pw-env=OIDC_PASSWORD";
 
 /// It decrypts a file.
 const PRINT: Duration = Duration::from_secs(10);
+/// A second look comes so much later.
+const WRITTEN: Duration = Duration::from_millis(100);
 /// The beginning of the last line of a file.
 const LAST_LINE: &str = "Generated using version: ";
 
@@ -68,7 +70,7 @@ pub async fn read_account(
     password: &SecretString,
 ) -> Result<StoredAccount, Trouble> {
     no_path(account)?;
-    check_file(&folder.join(account))?;
+    check_file(&folder.join(account)).await?;
     let mut invocation = tool::invocation("oidc-gen", environment, folder)?;
     let print = format!("--print={account}");
     invocation.args.extend([print.into(), PW_ENV.into()]);
@@ -119,15 +121,33 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
     Ok((!text.is_empty()).then(|| text.into()))
 }
 
-/// Whether the file is there and whole. oidc-agent writes it in place, not by a rename: a crash can leave it cut, for
-/// which oidc-add dies of a segmentation fault, or empty, for which it blames the password.
-pub(super) fn check_file(file: &Path) -> Result<(), Trouble> {
-    match fs_err::read(file) {
+/// Whether the file is there, whole, and writable. oidc-agent writes it in place, not by a rename: a crash can leave it
+/// cut, for which oidc-add dies of a segmentation fault, or empty, for which it blames the password.
+pub(super) async fn check_file(file: &Path) -> Result<(), Trouble> {
+    if look_at(file).is_ok() {
+        return Ok(());
+    }
+    // It may be being written just now.
+    tokio::time::sleep(WRITTEN).await;
+    look_at(file)
+}
+
+fn look_at(file: &Path) -> Result<(), Trouble> {
+    let read = || {
+        let mut bytes = Vec::new();
+        let mut file = fs_err::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(file)?;
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
         Ok(bytes) if is_whole(&bytes) => Ok(()),
         Ok(_) => Err(Trouble::LoginEnded {
             detail: format!("{} is damaged", file.display()),
         }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Trouble::NoLogin),
+        Err(error) if io::Error::kind(&error) == io::ErrorKind::NotFound => Err(Trouble::NoLogin),
         Err(error) => Err(Trouble::Agent {
             detail: error.to_string(),
         }),
@@ -179,20 +199,20 @@ mod tests {
         assert!(!shown.contains("def") && !shown.contains("ghi"), "{shown}");
     }
 
-    #[test]
-    fn a_file_that_was_not_written_to_its_end_is_damaged() {
+    #[tokio::test]
+    async fn a_file_that_was_not_written_to_its_end_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("infncloud");
-        assert_eq!(check_file(&file), Err(Trouble::NoLogin));
+        assert_eq!(check_file(&file).await, Err(Trouble::NoLogin));
         for cut in [0, 10, 60, FILE.len() - 5] {
             std::fs::write(&file, &FILE[..cut]).unwrap();
             assert!(
-                matches!(check_file(&file), Err(Trouble::LoginEnded { .. })),
+                matches!(check_file(&file).await, Err(Trouble::LoginEnded { .. })),
                 "{cut}"
             );
         }
         std::fs::write(&file, FILE).unwrap();
-        assert_eq!(check_file(&file), Ok(()));
+        assert_eq!(check_file(&file).await, Ok(()));
     }
 
     #[test]

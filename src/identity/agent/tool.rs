@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::settings::Environment;
-use crate::supervise::{Invocation, end, find_program};
+use crate::supervise::{Invocation, end, exit_code, find_program};
 use crate::trouble::Trouble;
 
 /// Their outputs have some kB.
@@ -24,21 +24,19 @@ const PRIVATE: &str = "umask 077; exec \"$@\"";
 /// How a tool ended, and what it printed; tokens included.
 #[derive(Debug)]
 pub(super) struct Finished {
+    name: &'static str,
     pub(super) status: ExitStatus,
     pub(super) stdout: String,
     pub(super) stderr: String,
 }
 
 impl Finished {
-    /// The last of its lines that names an error, or else its end.
+    /// The first of its lines that names an error, or else how it ended. Other lines may show a client's secret.
     pub(super) fn error(&self) -> String {
         let mut lines = self.stderr.lines().chain(self.stdout.lines());
         match lines.find(|line| line.starts_with("Error: ")) {
             Some(line) => line.to_owned(),
-            None => format!(
-                "it ended with code {}",
-                crate::supervise::exit_code(self.status)
-            ),
+            None => format!("{} ended with code {}", self.name, exit_code(self.status)),
         }
     }
 }
@@ -87,6 +85,7 @@ pub(super) async fn run(
             detail: format!("{} is lost: {error}", invocation.name),
         })?;
         return Ok(Some(Finished {
+            name: invocation.name,
             status,
             stdout,
             stderr,
