@@ -76,13 +76,25 @@ impl StorageAccess {
         Ok(())
     }
 
-    /// Ends the agent, where it is ours.
+    /// Ends the agent, where it is ours. Needed: one that is killed in the middle of a refresh can lose the login.
     pub(super) async fn close(self) {
         if let Some(opened) = self.login {
             drop(opened.endpoint);
             opened.keeper.stop().await;
         }
     }
+}
+
+/// Does `work` with access to the storage, and ends the access in an orderly way however `work` ends.
+pub(super) async fn with_access<T>(
+    settings: &Settings,
+    volume: &Volume,
+    work: impl AsyncFnOnce(&StorageAccess) -> Result<T>,
+) -> Result<T> {
+    let access = StorageAccess::open(settings, volume).await?;
+    let end = work(&access).await;
+    access.close().await;
+    end
 }
 
 /// That somebody has logged in on this volume, where the storage needs it.

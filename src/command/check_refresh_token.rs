@@ -21,7 +21,7 @@ use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
-use super::access::{StorageAccess, require_login};
+use super::access::{require_login, with_access};
 use super::deliver::deliver;
 
 /// The refresh may take this long: the keeper may have to start a fresh agent to be sure.
@@ -48,7 +48,7 @@ pub(super) async fn run() -> Result<u8> {
     );
     reporter.start();
     let end = match settings {
-        Ok(settings) => interrupts.unless(check(&settings)).await,
+        Ok(settings) => check(&settings, &mut interrupts).await,
         Err(error) => Err(error),
     };
     if matches!(end, Err(Error::Interrupted { .. })) {
@@ -68,7 +68,7 @@ struct Finding {
     warn_days: u16,
 }
 
-async fn check(settings: &Settings) -> Result<Option<Finding>> {
+async fn check(settings: &Settings, interrupts: &mut Interrupts) -> Result<Option<Finding>> {
     crate::log::start(settings.logging.warnings_only());
     let Some(login) = &settings.login else {
         return Ok(None);
@@ -76,15 +76,14 @@ async fn check(settings: &Settings) -> Result<Option<Finding>> {
     require_login(settings)?;
     let volume = Volume::open(&settings.home)?;
     // First the refresh: where the provider gives a new token with each, the saved one is the new one then.
-    let refresh = refresh(settings, &volume).await?;
-    let expiry = timeout(DATE, find_date(settings, login))
-        .await
-        .unwrap_or_else(|_| {
-            Err(Trouble::ProviderUnreachable {
-                issuer: login.issuer.clone(),
-                detail: format!("no answer within {}", humantime::format_duration(DATE)),
-            })
-        });
+    let refresh = refresh(settings, &volume, interrupts).await?;
+    let date = async { Ok(timeout(DATE, find_date(settings, login)).await) };
+    let expiry = interrupts.unless(date).await?.unwrap_or_else(|_| {
+        Err(Trouble::ProviderUnreachable {
+            issuer: login.issuer.clone(),
+            detail: format!("no answer within {}", humantime::format_duration(DATE)),
+        })
+    });
     Ok(Some(Finding {
         expiry,
         refresh,
@@ -92,14 +91,21 @@ async fn check(settings: &Settings) -> Result<Option<Finding>> {
     }))
 }
 
-async fn refresh(settings: &Settings, volume: &Volume) -> Result<Result<(), Trouble>> {
-    let access = StorageAccess::open(settings, volume).await?;
-    let end = match access.keeper() {
-        Some(keeper) => keeper.renew(REFRESH).await,
-        None => Ok(()),
-    };
-    access.close().await;
-    Ok(end)
+async fn refresh(
+    settings: &Settings,
+    volume: &Volume,
+    interrupts: &mut Interrupts,
+) -> Result<Result<(), Trouble>> {
+    with_access(settings, volume, async |access| {
+        let renewal = async {
+            Ok(match access.keeper() {
+                Some(keeper) => keeper.renew(REFRESH).await,
+                None => Ok(()),
+            })
+        };
+        interrupts.unless(renewal).await
+    })
+    .await
 }
 
 async fn find_date(

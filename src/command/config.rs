@@ -10,7 +10,7 @@ use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::{Holder, Lock, Locking, Volume};
 
-use super::access::{PATIENCE, StorageAccess};
+use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
 use super::prove;
 
@@ -18,11 +18,11 @@ pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
     let mut interrupts = Interrupts::new()?;
-    interrupts.unless(configure(&settings, force)).await?;
+    configure(&settings, force, &mut interrupts).await?;
     Ok(0)
 }
 
-async fn configure(settings: &Settings, force: bool) -> Result<()> {
+async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts) -> Result<()> {
     let volume = Volume::open(&settings.home)?;
     let Some(login) = &settings.login else {
         say(&format!(
@@ -37,15 +37,17 @@ async fn configure(settings: &Settings, force: bool) -> Result<()> {
     let has_login = Store::new(&settings.home)
         .current(&login.account)?
         .is_some();
-    if has_login && !force && works(settings, &volume).await? {
+    if has_login && !force && works(settings, &volume, interrupts).await? {
         say("The login works and is kept (config --force makes a new one).");
-        return prove::chain(settings, &volume, None).await;
+        return prove::chain(settings, &volume, None, interrupts).await;
     }
-    let new = device_login::log_in(settings, login, &volume, None).await?;
+    let new = interrupts
+        .unless(device_login::log_in(settings, login, &volume, None))
+        .await?;
     warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry).await?;
+    prove::chain(settings, &volume, expiry, interrupts).await?;
     say(
         "\nNext:\n\n    docker compose run --rm cloud-backup restic init   # optional: the first backup does it too\n    \
          docker compose up -d\n",
@@ -64,14 +66,18 @@ pub(super) fn lock(volume: &Volume) -> Result<Lock> {
 }
 
 /// Whether the saved login gives tokens; an error where that cannot be known, or where another login would not help.
-async fn works(settings: &Settings, volume: &Volume) -> Result<bool> {
+async fn works(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     say("There is a login already: trying it ...");
-    let access = StorageAccess::open(settings, volume).await?;
-    let end = match access.keeper() {
-        Some(keeper) => keeper.renew(PATIENCE * 2).await,
-        None => Ok(()),
-    };
-    access.close().await;
+    let end = with_access(settings, volume, async |access| {
+        let renewal = async {
+            Ok(match access.keeper() {
+                Some(keeper) => keeper.renew(PATIENCE * 2).await,
+                None => Ok(()),
+            })
+        };
+        interrupts.unless(renewal).await
+    })
+    .await?;
     match end {
         Ok(()) => Ok(true),
         Err(trouble) if trouble.is_about_the_storage() => Ok(true),

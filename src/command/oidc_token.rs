@@ -10,7 +10,7 @@ use crate::supervise::{Interrupts, Invocation, find_program};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
-use super::access::{PATIENCE, StorageAccess};
+use super::access::{PATIENCE, StorageAccess, with_access};
 use super::pass_through;
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
@@ -21,10 +21,10 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
-    let access = StorageAccess::open(&settings, &volume).await?;
-    let end = at_the_agent(&settings, &access, args, &mut interrupts).await;
-    access.close().await;
-    end
+    with_access(&settings, &volume, async |access| {
+        at_the_agent(&settings, access, args, &mut interrupts).await
+    })
+    .await
 }
 
 async fn at_the_agent(

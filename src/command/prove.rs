@@ -5,9 +5,10 @@ use crate::identity::expiry::Expiry;
 use crate::keeper;
 use crate::settings::Settings;
 use crate::storage::probe;
+use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
-use super::access::{PATIENCE, StorageAccess};
+use super::access::{PATIENCE, StorageAccess, with_access};
 use super::device_login::say;
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
@@ -15,13 +16,16 @@ pub(super) async fn chain(
     settings: &Settings,
     volume: &Volume,
     expiry: Option<Expiry>,
+    interrupts: &mut Interrupts,
 ) -> Result<()> {
-    let is_served = keeper::ask_for_renewal(volume).await;
-    let access = StorageAccess::open(settings, volume).await?;
-    let end = steps(settings, volume, &access).await;
-    access.close().await;
-    end?;
-    if matches!(is_served, Some(Ok(()))) {
+    let taken = interrupts
+        .unless(async { Ok(keeper::ask_for_renewal(volume).await) })
+        .await?;
+    with_access(settings, volume, async |access| {
+        interrupts.unless(steps(settings, volume, access)).await
+    })
+    .await?;
+    if matches!(taken, Some(Ok(()))) {
         say("The running server has taken it.");
     }
     if let Some(expiry) = expiry {

@@ -8,7 +8,7 @@ use crate::storage::Rclone;
 use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
-use super::access::StorageAccess;
+use super::access::with_access;
 use super::pass_through;
 
 /// Commands of rclone that need no storage: they work before anything is configured.
@@ -23,19 +23,15 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
-    let access = StorageAccess::open(&settings, &volume).await?;
-    let end = async {
+    with_access(&settings, &volume, async |access| {
         // Without credentials rclone tries for long, and does not say why.
         if args.iter().any(names_our_storage) {
             interrupts.unless(access.ready()).await?;
         }
         let rclone = Rclone::find(&settings, &volume, access.supply().as_ref()).await?;
-        let invocation = rclone.invocation(args);
-        pass_through::run(&invocation, &mut interrupts).await
-    };
-    let end = end.await;
-    access.close().await;
-    end
+        pass_through::run(&rclone.invocation(args), &mut interrupts).await
+    })
+    .await
 }
 
 fn names_our_storage(arg: &OsString) -> bool {

@@ -18,11 +18,11 @@ pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
     let mut interrupts = Interrupts::new()?;
-    interrupts.unless(renew(&settings, force)).await?;
+    renew(&settings, force, &mut interrupts).await?;
     Ok(0)
 }
 
-async fn renew(settings: &Settings, force: bool) -> Result<()> {
+async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) -> Result<()> {
     let volume = Volume::open(&settings.home)?;
     let Some(login) = &settings.login else {
         say(&format!(
@@ -35,17 +35,21 @@ async fn renew(settings: &Settings, force: bool) -> Result<()> {
     let current = Store::new(&settings.home)
         .current(&login.account)?
         .ok_or(Trouble::NoLogin)?;
-    let client = known_client(settings, login, &current).await?;
+    let client = interrupts
+        .unless(known_client(settings, login, &current))
+        .await?;
     settings.trust.bundle(&volume)?;
     config::write(&settings.home, login)?;
-    let new = device_login::log_in(settings, login, &volume, client).await?;
+    let new = interrupts
+        .unless(device_login::log_in(settings, login, &volume, client))
+        .await?;
     if !force {
         require_same_person(&current, &new)?;
     }
     configuration::warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry).await
+    prove::chain(settings, &volume, expiry, interrupts).await
 }
 
 /// The client of the login in use: INDIGO IAM shows each registration to its user, so there is one for good.

@@ -30,18 +30,33 @@ pub(super) async fn run() -> Result<u8> {
     let volume = Volume::open(&settings.home)?;
     let mut lock = lock(&volume).await?;
 
-    let (socket, _folder) = socket(&volume)?;
+    tell_access(&settings);
+    access::with_access(&settings, &volume, async |access| {
+        serve(&settings, &volume, &mut lock, &mut interrupts, access).await
+    })
+    .await?;
+    tracing::info!("stopped");
+    Ok(0)
+}
+
+/// Serves until a signal comes.
+async fn serve(
+    settings: &Settings,
+    volume: &Volume,
+    lock: &mut Lock,
+    interrupts: &mut Interrupts,
+    access: &StorageAccess,
+) -> Result<()> {
+    let (socket, _folder) = socket(volume)?;
     let port = storage::address(&settings.rest.access, settings.rest.port);
     let listeners = Listeners {
         socket: socket.clone(),
         port: Some(port),
     };
-    tell_access(&settings);
-    let access = StorageAccess::open(&settings, &volume).await?;
     let server = interrupts
         .unless(Server::start(
-            &settings,
-            &volume,
+            settings,
+            volume,
             &listeners,
             access.supply().as_ref(),
         ))
@@ -56,17 +71,14 @@ pub(super) async fn run() -> Result<u8> {
     if let Err(error) = lock.sign(Some(signature)) {
         tracing::warn!("cannot tell in the volume where this server listens: {error}");
     }
-
     let signal = tokio::select! {
         signal = interrupts.next() => signal,
-        never = tell(access.keeper(), server.endpoint(), &settings) => match never {},
+        never = tell(access.keeper(), server.endpoint(), settings) => match never {},
     };
     tracing::info!("stopping on {signal}");
     server.stop(Grace::new(settings.stop_grace).server()).await;
-    access.close().await;
     let _ = std::fs::remove_file(socket);
-    tracing::info!("stopped");
-    Ok(0)
+    Ok(())
 }
 
 async fn lock(volume: &Volume) -> Result<Lock> {

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::time::Instant;
 
 use crate::credentials::Credentials;
 use crate::credentials::sts::Sts;
@@ -18,10 +17,9 @@ use crate::trouble::Trouble;
 
 use super::Part;
 
-/// One token; with an audience it is a refresh at the provider each time.
-const TOKEN: Duration = Duration::from_secs(15);
-/// A failure that took this long was no answer: the agent may still be waiting for one.
-const HANGS: Duration = Duration::from_secs(10);
+/// One token; with an audience it is a refresh at the provider each time. Generous, for where refresh tokens are of one
+/// use, an answer that nobody waits for any more takes the login with it.
+const TOKEN: Duration = Duration::from_secs(25);
 
 /// Has the agent, and renews by it.
 #[derive(Debug)]
@@ -115,15 +113,14 @@ impl Renewer {
 
     /// Asks for a token; an agent that is not there yet is started, and has the account loaded.
     ///
-    /// One that failed is ended, but for a provider that merely cannot be reached: the account stays loaded.
+    /// One that failed is ended, but for a provider that merely cannot be reached: the account stays loaded. One that
+    /// still waits for an answer is of no use either.
     async fn ask(&mut self, login: &Login) -> Result<SecretString, Trouble> {
-        let begun = Instant::now();
         let end = self.try_to_ask(login).await;
+        let is_stuck = self.open.as_ref().is_some_and(|open| open.agent.is_stuck());
         let keeps = match &end {
             Ok(_) => true,
-            Err(Trouble::ProviderUnreachable { .. } | Trouble::ProviderFailing { .. }) => {
-                begun.elapsed() < HANGS
-            }
+            Err(Trouble::ProviderUnreachable { .. } | Trouble::ProviderFailing { .. }) => !is_stuck,
             Err(_) => false,
         };
         if !keeps {

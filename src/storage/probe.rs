@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ use super::{Rclone, Supply};
 
 /// One step; rclone tries a failing request again for a while.
 const STEP: Duration = Duration::from_secs(40);
+/// What the object holds; rclone takes nothing at all for a mistake.
+const CONTENT: &[u8] = b"written by cloud-backup to see whether it can be; may be deleted\n";
 
 /// Lists the backup path, writes an object there and deletes it; a bucket that is missing is made on the way.
 pub async fn list_write_delete(
@@ -54,7 +57,8 @@ struct Probe {
 
 impl Probe {
     async fn step(&self, doing: &'static str, args: &[&str]) -> Result<String> {
-        let mut invocation = self.rclone.invocation(args.iter().map(OsString::from));
+        let args = ["--log-format="].iter().chain(args);
+        let mut invocation = self.rclone.invocation(args.map(OsString::from));
         invocation.env.extend(
             [
                 ("RCLONE_LOW_LEVEL_RETRIES", "3"),
@@ -65,13 +69,19 @@ impl Probe {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        // Nothing on standard input is an empty object.
-        let run = invocation
-            .command(true)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .output();
+        let run = async {
+            let mut child = invocation
+                .command(true)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                // Who does not read it has other things to tell.
+                let _ = stdin.write_all(CONTENT).await;
+            }
+            child.wait_with_output().await
+        };
         let output = timeout(STEP, run)
             .await
             .map_err(|_| Error::ProbeFailed {
@@ -89,7 +99,7 @@ impl Probe {
     }
 }
 
-/// rclone's last line, without its time and level.
+/// rclone's last line, without its level.
 fn last_words(stderr: &str) -> String {
     let line = stderr
         .lines()
@@ -98,7 +108,7 @@ fn last_words(stderr: &str) -> String {
         .unwrap_or("rclone did not say why");
     let words = line
         .split_once(": ")
-        .filter(|(head, _)| head.contains("NOTICE") || head.contains("ERROR"))
+        .filter(|(level, _)| ["NOTICE", "ERROR", "CRITICAL"].contains(&level.trim()))
         .map_or(line, |(_, words)| words);
     without_tokens(words.trim())
 }
