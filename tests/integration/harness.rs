@@ -142,6 +142,12 @@ impl Installation {
         &self.name
     }
 
+    /// The value of a variable that is set.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let set = self.env.iter().find(|(known, _)| known == name);
+        set.map(|(_, value)| value.as_str())
+    }
+
     fn run_args(&self) -> Vec<String> {
         let mut args = vec![format!("--volume={}:/home/user", self.name)];
         args.push(format!(

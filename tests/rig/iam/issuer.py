@@ -104,10 +104,10 @@ class Signer:
 class Issuer:
     """Everything behind the endpoints. One lock: a request at a time."""
 
-    def __init__(self, url):
+    def __init__(self, url, signer):
         self.url = url
         self.base = url.rstrip("/")
-        self.signer = Signer()
+        self.signer = signer
         self.lock = threading.RLock()
         self.script = json.loads(json.dumps(DEFAULTS))
         self.counts = {}
@@ -120,26 +120,27 @@ class Issuer:
 
     KEPT = ("script", "counts", "clients", "device_codes", "refresh_tokens", "access_tokens")
 
-    def save(self, path):
-        """Keeps everything in a file, for `load` after a restart: IAM down and up again has forgotten nobody."""
+    def kept(self):
+        """All that a restart must not forget, for `restore`."""
         with self.lock:
-            path.write_text(json.dumps({name: getattr(self, name) for name in self.KEPT}))
+            return {name: getattr(self, name) for name in self.KEPT}
 
-    def load(self, path):
-        """Takes up what `save` kept, if there is anything."""
-        if path.exists():
-            for name, value in json.loads(path.read_text()).items():
-                setattr(self, name, value)
+    def restore(self, kept):
+        """Takes up what `kept` gave."""
+        for name, value in kept.items():
+            setattr(self, name, value)
 
     # --- The script -----------------------------------------------------------------------------
 
     def set_script(self, changes):
-        """Takes over settings; besides them `reset`: true starts the script and the counts anew, `revoke`: NAME kills the user's logins."""
+        """Takes over settings; besides them `reset`: true starts the script and the counts anew, `revoke`: NAME kills the user's logins,
+        and `issue`: {"user":, "audience":} gives an access token without a login, under `issued`."""
         with self.lock:
             if changes.pop("reset", False):
                 self.script = json.loads(json.dumps(DEFAULTS))
                 self.counts = {}
             user = changes.pop("revoke", None)
+            issue = changes.pop("issue", None)
             unknown = changes.keys() - DEFAULTS.keys()
             if unknown:
                 raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
@@ -150,11 +151,16 @@ class Issuer:
                 if token["user"] == user:
                     token["revoked"] = True
             self.script.update(changes)
+            told = self.told()
+            if issue:
+                login = {"user": issue["user"], "client": "control", "scope": "openid profile"}
+                told["issued"] = self.tokens(login, issue, None)["access_token"]
+            return told
 
     def told(self):
-        """The script as it is now, and how often each endpoint was asked; `refreshed` counts the refreshes that were granted."""
+        """Whose script, the script as it is now, and how often each endpoint was asked; `refreshed` counts the refreshes that were granted."""
         with self.lock:
-            return {"script": self.script, "counts": self.counts}
+            return {"issuer": self.url, "script": self.script, "counts": self.counts}
 
     def count(self, name):
         self.counts[name] = self.counts.get(name, 0) + 1
