@@ -208,15 +208,18 @@ impl Finding {
             };
             return (ended.exit_code(), report);
         };
-        let ends = format!("{}, on {expiry}", Left(left));
+        let remaining = Left(left);
         if left <= Duration::from_secs(u64::from(self.warn_days) * DAY) {
             let report = Report {
                 remedy: Some(LOG_IN.to_owned()),
-                ..report(format!("The login ends in {ends}"))
+                ..report(format!("The login ends in {remaining}, on {expiry}"))
             };
             return (ENDS_SOON, report);
         }
-        (0, report(format!("The login is good for {ends}")))
+        (
+            0,
+            report(format!("The login is good for {remaining}, until {expiry}")),
+        )
     }
 }
 
