@@ -310,6 +310,21 @@ fn a_wrong_check_url_is_a_warning_and_no_problem() {
 }
 
 #[test]
+fn an_extra_ca_file_that_holds_none_is_a_problem_and_an_empty_setting_is_none() {
+    let said = message(read([LOCAL[0], ("EXTRA_CA_FILE", "/nowhere/ca.pem")]));
+    assert!(
+        said.starts_with("the configuration has 2 problems:")
+            && said.contains(
+                "EXTRA_CA_FILE names /nowhere/ca.pem, which cannot be read (entity not found)"
+            ),
+        "{said}"
+    );
+    let none = message(local_with(&[("EXTRA_CA_FILE", "/dev/null")]));
+    assert!(none.contains("EXTRA_CA_FILE names /dev/null, which holds no certificate"));
+    local_with(&[("EXTRA_CA_FILE", " ")]).unwrap();
+}
+
+#[test]
 fn a_value_that_is_no_text_is_named_where_it_is_ours() {
     let odd = || OsString::from_vec(vec![0x66, 0xff]);
     let vars = |name: &str| {

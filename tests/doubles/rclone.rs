@@ -3,6 +3,10 @@
 //!
 //! `RCLONE_FAKE_ANSWERS` tells what it answers, such as `config=404 keys=files:0 snapshots=500`: a status, a listing
 //! of so many files, or `hang`. What is not told is 404. Each request is a line of the file `RCLONE_FAKE_LOG`.
+//!
+//! With `RCLONE_FAKE_PATCHED` it plays INFN's patched rclone, which is built on 1.58: it tells of the option
+//! `oidc_agent`, and listens on one port only. A server writes its arguments and its environment, a line each, to the
+//! file `RCLONE_FAKE_STARTED`.
 
 // A test that asks for nonsense is to see it.
 #![allow(clippy::expect_used)]
@@ -13,17 +17,51 @@ use std::io::Write;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
-    let socket = args
-        .iter()
-        .find_map(|arg| arg.strip_prefix("unix://"))
+    let patched = std::env::var_os("RCLONE_FAKE_PATCHED").is_some();
+    if args.iter().any(|arg| arg == "help") {
+        return help(patched);
+    }
+    note_start(&args);
+    let app = Router::new().fallback(answer);
+    let mut addresses = args
+        .windows(2)
+        .filter(|pair| pair[0] == "--addr")
+        .map(|pair| pair[1].as_str());
+    if patched {
+        let address = addresses.next_back().expect("an --addr");
+        let port = address.rsplit(':').next().expect("a port");
+        let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+        return axum::serve(listener, app).await;
+    }
+    let socket = addresses
+        .find_map(|address| address.strip_prefix("unix://"))
         .expect("an --addr unix://PATH among the arguments");
-    let listener = UnixListener::bind(socket)?;
-    axum::serve(listener, Router::new().fallback(answer)).await
+    axum::serve(UnixListener::bind(socket)?, app).await
+}
+
+/// `rclone help backend s3`: the head of an option, as rclone prints each.
+fn help(patched: bool) -> std::io::Result<()> {
+    let option = if patched { "oidc_agent" } else { "env_auth" };
+    let flag = option.replace('_', "-");
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "#### --s3-{flag}\n\nProperties:\n\n- Config:      {option}"
+    )
+}
+
+fn note_start(args: &[String]) {
+    let Ok(path) = std::env::var("RCLONE_FAKE_STARTED") else {
+        return;
+    };
+    let environment = std::env::vars().map(|(name, value)| format!("{name}={value}"));
+    let lines: Vec<String> = args.iter().cloned().chain(environment).collect();
+    std::fs::write(path, lines.join("\n")).expect("a written file");
 }
 
 async fn answer(method: Method, uri: Uri) -> Response {

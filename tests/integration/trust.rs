@@ -12,7 +12,7 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::harness::{Installation, docker, image};
+use crate::harness::{Container, Installation, docker, image};
 use crate::healthchecks::{CHECK, Healthchecks};
 
 /// A CA and a certificate of it for the name by which containers reach this machine.
@@ -166,51 +166,38 @@ fn a_wrong_extra_ca_file_is_a_problem_of_the_settings() {
 fn rclone_and_restic_trust_what_extra_ca_file_holds() {
     let healthchecks = Healthchecks::start();
     let tls = Tls::before(&healthchecks);
-    // rclone's server and restic's own programs run with the bundle of the volume.
     let installation = trusting(Installation::new(), &tls.ca());
     let server = installation.server();
-    let environment = |name: &str, argument: &str| {
-        let pid = server.pid(name, argument);
-        server
-            .shell(&format!("tr '\\0' '\\n' </proc/{pid}/environ"))
-            .ok()
-            .stdout
-    };
-    let bundle = "SSL_CERT_FILE=/home/user/.cloud-backup/ca-bundle.pem";
-    let rclone = environment("rclone", "serve restic");
-    assert!(rclone.lines().any(|line| line == bundle), "{rclone}");
-    // The server answers 404 to what is no request of rclone's; only that TLS works is asked here.
-    let port = tls.address.port();
-    for (variables, trusted) in [(&[][..], false), (&[&*format!("--env={bundle}")][..], true)] {
-        let url = format!("--http-url=https://host.docker.internal:{port}/");
-        let asked = server.exec_with(
-            variables.iter().copied(),
-            [
-                "/usr/bin/rclone",
-                "--config=/dev/null",
-                "--retries=1",
-                "--low-level-retries=1",
-                "lsf",
-                &*url,
-                ":http:",
-            ],
-        );
-        assert_eq!(
-            !asked
-                .all()
-                .contains("certificate signed by unknown authority"),
-            trusted,
-            "{}",
-            asked.all()
-        );
-        assert!(asked.all().contains("404") == trusted, "{}", asked.all());
-    }
-    let restic = trusting(Installation::new().fake_restic(&["sleep 60000"]), &tls.ca());
-    let job = restic.start(["backup", "/backup/dir1"]);
-    let pid = job.pid("restic", "restic backup");
-    let variables = job
-        .shell(&format!("tr '\\0' '\\n' </proc/{pid}/environ"))
-        .ok()
-        .stdout;
-    assert!(variables.lines().any(|line| line == bundle), "{variables}");
+    assert_has_bundle(&server, "rclone", "serve restic");
+
+    // The double knows no such path, if rclone trusts it enough to ask.
+    let url = format!("https://host.docker.internal:{}/", tls.address.port());
+    let list = format!(
+        "rclone --config=/dev/null --retries=1 --low-level-retries=1 --http-url={url} lsf :http:"
+    );
+    let list = ["sh", "-c", &*format!("/usr/bin/{list}")];
+    server
+        .exec(list)
+        .says("certificate signed by unknown authority");
+    server
+        .exec_with([&*format!("--env={BUNDLE}")], list)
+        .says("directory not found");
+
+    let installation = installation.fake_restic(&["sleep 60000"]);
+    let job = installation.start(["backup", "/backup/dir1"]);
+    assert_has_bundle(&job, "restic", "restic backup");
+}
+
+/// What rclone and restic find the bundle by.
+const BUNDLE: &str = "SSL_CERT_FILE=/home/user/.cloud-backup/ca-bundle.pem";
+
+#[track_caller]
+fn assert_has_bundle(container: &Container, program: &str, argument: &str) {
+    let pid = container.pid(program, argument);
+    let show = format!("tr '\\0' '\\n' </proc/{pid}/environ");
+    let variables = container.exec(["sh", "-c", &*show]).ok().stdout;
+    assert!(
+        variables.lines().any(|line| line == BUNDLE),
+        "{program}: {variables}"
+    );
 }
