@@ -27,6 +27,7 @@ pub mod storage;
 pub mod supervise;
 pub mod trouble;
 pub mod trust;
+pub mod unreachable;
 pub mod volume;
 
 use error::{Error, Result};

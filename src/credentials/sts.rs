@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::settings::Login;
 use crate::trouble::Trouble;
 use crate::trust::Trust;
+use crate::unreachable;
 
 mod answer;
 mod guilty;
@@ -104,33 +105,13 @@ fn with_slash(endpoint: &Url) -> Url {
     url
 }
 
-/// The reason in a few words; reqwest's own text is the address, and leaves the reason to its sources.
+/// The reason, with what RGW does meanwhile where it does not answer.
 fn why(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return if error.is_connect() {
-            format!("no connection within {} s", CONNECT.as_secs())
-        } else {
-            format!(
-                "no answer within {} s (it asks the login service, which may be the one that hangs)",
-                EXCHANGE.as_secs()
-            )
-        };
+    let reason = unreachable::reason(error, CONNECT, EXCHANGE);
+    if error.is_timeout() && !error.is_connect() {
+        return format!("{reason} (it asks the login service, which may be the one that hangs)");
     }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    if std::ptr::addr_eq(deepest, error) {
-        return "the request failed".to_owned();
-    }
-    let why = deepest.to_string();
-    if why.contains("UnknownIssuer") {
-        return "its certificate is by an authority that is not trusted here; EXTRA_CA_FILE can name it".to_owned();
-    }
-    if why.contains("InvalidContentType") {
-        return "what answers there does not speak TLS".to_owned();
-    }
-    why
+    reason
 }
 
 #[cfg(test)]

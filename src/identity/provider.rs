@@ -21,7 +21,6 @@ use http::{Answer, Deadlines, Http};
 mod device;
 mod discovery;
 mod http;
-mod unreachable;
 
 pub use device::DeviceLogin;
 

@@ -13,9 +13,9 @@ use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use super::super::refusal::words;
-use super::unreachable;
 use crate::settings::Client;
 use crate::trouble::Trouble;
+use crate::unreachable;
 
 /// No answer of the protocol comes near it.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -124,7 +124,7 @@ impl Http {
             .build()
             .map_err(|error| Trouble::ProviderUnreachable {
                 issuer: issuer.to_owned(),
-                detail: unreachable::reason(&error, &deadlines),
+                detail: unreachable::reason(&error, deadlines.connect, deadlines.request),
             })?;
         Ok(Self {
             issuer: issuer.to_owned(),
@@ -174,7 +174,7 @@ impl Http {
     async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Answer, Trouble> {
         let unreachable = |error: reqwest::Error| Trouble::ProviderUnreachable {
             issuer: self.issuer.clone(),
-            detail: unreachable::reason(&error, &self.deadlines),
+            detail: unreachable::reason(&error, self.deadlines.connect, self.deadlines.request),
         };
         let mut response = request
             .header("Accept", "application/json")

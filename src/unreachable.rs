@@ -2,19 +2,20 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use rustls::CertificateError;
 
-use super::super::refusal::words;
-use super::http::Deadlines;
+use crate::supervise::without_tokens;
 
-/// The reason as a fragment that fits after "cannot be reached: ".
-pub(super) fn reason(error: &reqwest::Error, deadlines: &Deadlines) -> String {
+/// The reason as a fragment that fits after "cannot be reached: "; the deadlines are those that the client was made with.
+#[must_use]
+pub fn reason(error: &reqwest::Error, connect: Duration, request: Duration) -> String {
     if error.is_timeout() {
         return if error.is_connect() {
-            format!("no connection within {}", seconds(deadlines.connect))
+            format!("no connection within {}", seconds(connect))
         } else {
-            format!("no answer within {}", seconds(deadlines.request))
+            format!("no answer within {}", seconds(request))
         };
     }
     let mut cause: &(dyn Error + 'static) = error;
@@ -31,7 +32,7 @@ pub(super) fn reason(error: &reqwest::Error, deadlines: &Deadlines) -> String {
             Some(next) => cause = next,
             // reqwest's own text is the first of the chain, and has the address with it.
             None if std::ptr::addr_eq(cause, error) => return "the request failed".to_owned(),
-            None => return words("", &cause.to_string()),
+            None => return without_tokens(&cause.to_string()),
         }
     }
 }
@@ -39,6 +40,9 @@ pub(super) fn reason(error: &reqwest::Error, deadlines: &Deadlines) -> String {
 fn known(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(rustls::Error::InvalidCertificate(error)) = cause.downcast_ref() {
         return Some(format!("its certificate is not trusted: {}", flaw(error)));
+    }
+    if let Some(rustls::Error::InvalidMessage(_)) = cause.downcast_ref() {
+        return Some("what answers there does not speak TLS".to_owned());
     }
     let error = cause.downcast_ref::<io::Error>()?;
     let text = match error.kind() {
@@ -77,10 +81,10 @@ fn flaw(error: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".to_owned()
         }
-        other => words("", &format!("{other} (see EXTRA_CA_FILE)")),
+        other => without_tokens(&format!("{other} (see EXTRA_CA_FILE)")),
     }
 }
 
-fn seconds(duration: std::time::Duration) -> String {
+fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
 }
