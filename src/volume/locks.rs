@@ -1,0 +1,216 @@
+//! The locks of the volume, and who holds them.
+//!
+//! They are `flock(2)` locks: they hold across containers on one machine, and vanish with their holder.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fs_err as fs;
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+
+/// What others do under a lock of the volume is over within this time: a short run of restic.
+const LOCK_WAIT: Duration = Duration::from_secs(130);
+/// How often a lock is asked for.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// Who holds a lock, as written in the lock's file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Holder {
+    /// The container's id, where this is a container.
+    pub container: Option<String>,
+    /// The host name, which users choose and which need not be unique.
+    pub hostname: String,
+    /// When the lock was taken.
+    pub since: String,
+    /// What the holder serves, if it is a server.
+    pub serves: Option<Serves>,
+}
+
+/// What a server serves, and where.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Serves {
+    /// The unix socket of its REST server.
+    pub socket: PathBuf,
+    /// The remote path behind it.
+    pub remote: String,
+}
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    pub(super) file: Flock<std::fs::File>,
+}
+
+/// One of the runs of restic on this volume.
+#[derive(Debug)]
+pub struct Presence {
+    pub(super) file: Flock<std::fs::File>,
+}
+
+/// What became of the wish for a lock.
+#[derive(Debug)]
+pub enum Locking {
+    /// It is ours.
+    Ours(Lock),
+    /// Somebody else has it.
+    Held(Option<Holder>),
+}
+
+impl Lock {
+    /// Tells in the lock's file who we are, and what we serve.
+    pub fn sign(&mut self, serves: Option<Serves>) -> io::Result<()> {
+        let text = serde_json::to_string(&Holder {
+            serves,
+            ..Holder::ourselves()
+        })?;
+        self.file.set_len(0)?;
+        io::Seek::rewind(&mut *self.file)?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.sync_data()
+    }
+}
+
+impl Presence {
+    /// Keeps other runs out until [`Self::share`]; `false` where there are some, in this or another container.
+    #[must_use]
+    pub fn exclude_others(&self) -> bool {
+        let alone = self.file.relock(FlockArg::LockExclusiveNonblock).is_ok();
+        if !alone {
+            // A conversion that fails may have lost the lock: flock(2).
+            self.share();
+        }
+        alone
+    }
+
+    /// Lets other runs in again.
+    pub fn share(&self) {
+        // Fails only for a file that is no longer open.
+        let _ = self.file.relock(FlockArg::LockShared);
+    }
+}
+
+impl Holder {
+    fn ourselves() -> Self {
+        Self {
+            container: container_id(),
+            hostname: nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            since: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            serves: None,
+        }
+    }
+
+    /// Whether the holder is in this very container.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.container == container_id()
+    }
+
+    /// One line for a person.
+    #[must_use]
+    pub fn describe(holder: Option<&Self>) -> String {
+        let Some(Self {
+            container,
+            hostname,
+            since,
+            ..
+        }) = holder
+        else {
+            return "a container that has not said its name yet".to_owned();
+        };
+        let mut text = String::new();
+        match container {
+            Some(id) => {
+                let _ = write!(
+                    text,
+                    "container {} (host name {hostname})",
+                    &id[..id.len().min(12)]
+                );
+            }
+            None => text.push_str(hostname),
+        }
+        let _ = write!(text, " since {since}");
+        text
+    }
+}
+
+/// The id of the container we are in, as `docker ps` shows it.
+///
+/// Docker mounts `/etc/hostname` from its folder of the container: the one place that shows the id whatever the
+/// cgroup version and however the host name was set.
+fn container_id() -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    mounts.lines().find_map(|line| {
+        line.split(['/', ' '])
+            .find(|part| {
+                part.len() == 64
+                    && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && line.contains("/hostname")
+            })
+            .map(str::to_owned)
+    })
+}
+
+pub(super) fn lock(path: &Path) -> Result<Locking> {
+    let cannot = |source| Error::Volume {
+        path: path.to_owned(),
+        source,
+    };
+    let file = open_lock(path).map_err(cannot)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => {
+            let mut lock = Lock { file };
+            // On a full volume the holder stays unnamed: what frees space must still run.
+            let _ = lock.sign(None);
+            Ok(Locking::Ours(lock))
+        }
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Locking::Held(read_holder(path))),
+        Err((_, error)) => Err(cannot(error.into())),
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Asks for a lock again and again: `flock(2)` itself would wait without an end, and deaf to signals.
+pub(super) async fn wait_for(path: &Path, kind: FlockArg) -> Result<Flock<std::fs::File>> {
+    let cannot = |source| Error::Volume {
+        path: path.to_owned(),
+        source,
+    };
+    let until = Instant::now() + LOCK_WAIT;
+    let mut file = open_lock(path).map_err(cannot)?;
+    loop {
+        match Flock::lock(file, kind) {
+            Ok(lock) => return Ok(lock),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) if Instant::now() >= until => {
+                return Err(Error::LocksInUse);
+            }
+            Err((again, nix::errno::Errno::EWOULDBLOCK)) => file = again,
+            Err((_, error)) => return Err(cannot(error.into())),
+        }
+        tokio::time::sleep(LOCK_POLL).await;
+    }
+}
+
+/// `None` while the holder is writing it.
+pub(super) fn read_holder(path: &Path) -> Option<Holder> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
