@@ -87,3 +87,19 @@ fn an_opaque_token_that_is_refused_is_not_shown() {
         assert!(checked.body.starts_with(begin), "{}", checked.body);
     }
 }
+
+#[test]
+fn of_tokens_of_one_use_the_new_one_is_asked_about() {
+    let mut scene = Scene::new(r#"{"refresh_token": "opaque", "rotate": true}"#);
+    let end = now() + 20 * DAY + 100;
+    scene
+        .realm
+        .control(&json!({ "refresh_expires_at": end }).to_string());
+    scene.installation.log_in().ok();
+    scene.check([]).is(0, &good("20 days", end));
+    scene.installation = scene.installation.env("OIDC_TOKEN_CHECK_URL", "");
+    let server = scene.installation.server();
+    for _ in 0..4 {
+        scene.check_beside(&server).is(0, &good("20 days", end));
+    }
+}
