@@ -18,6 +18,7 @@ mod job_report_delivery;
 mod job_reports;
 mod locks;
 mod login_password;
+mod login_check;
 mod one_shot;
 mod overlap;
 mod process_model;
