@@ -28,6 +28,8 @@ pub use neighbour::{ask, ask_for_renewal};
 
 /// A keeper that is asked to stop ends its agent within this time.
 const STOP: Duration = Duration::from_secs(5);
+/// A keeper that ends leaves its place within this time.
+const SUCCESSION: Duration = Duration::from_secs(10);
 /// Requests that wait for a renewal beside the ones in line are refused: a flood of them must not use up the memory.
 const LINE: usize = 32;
 
@@ -197,17 +199,36 @@ impl Handle {
     }
 
     /// Renews the credentials now, by a real refresh at the provider, whatever is known; gives how that ended.
+    ///
+    /// A neighbour that ends meanwhile takes its answer along: then we are, or another one is, the keeper soon.
     pub async fn renew(&self, deadline: Duration) -> Result<(), Trouble> {
-        let (wish, end) = oneshot::channel();
-        let renewal = async {
-            if self.wishes.send(wish).await.is_err() {
-                return Err(no_answer(deadline));
+        let begun = Instant::now();
+        let until = begun + deadline;
+        loop {
+            match timeout_at(until, self.wish()).await {
+                Ok(Some(Err(Trouble::Neighbour { .. }))) if begun.elapsed() < SUCCESSION => {
+                    tokio::time::sleep(following::PAUSE).await;
+                }
+                Ok(Some(end)) => return end,
+                // This process ends. Who asked as a neighbour asks again, and then somebody else.
+                Ok(None) => {
+                    return Err(Trouble::Neighbour {
+                        holder: "a command that has just ended".to_owned(),
+                    });
+                }
+                // The reason may be known though nobody answered: a neighbour that hangs.
+                Err(_) => {
+                    let known = self.status().trouble;
+                    return Err(known.unwrap_or_else(|| no_answer(deadline)));
+                }
             }
-            end.await.unwrap_or_else(|_| Err(no_answer(deadline)))
-        };
-        timeout(deadline, renewal)
-            .await
-            .unwrap_or_else(|_| Err(no_answer(deadline)))
+        }
+    }
+
+    async fn wish(&self) -> Option<Result<(), Trouble>> {
+        let (wish, end) = oneshot::channel();
+        self.wishes.send(wish).await.ok()?;
+        end.await.ok()
     }
 }
 
