@@ -16,6 +16,7 @@ pub(super) async fn follow(part: &mut Part, holder: Option<&Holder>) {
         answer = neighbour::ask(&part.volume) => answer,
         _ = part.stop.wait_for(|stop| *stop) => return,
     };
+    let answers = answer.is_some();
     match answer {
         Some(known) => drop(part.status.send_replace(known)),
         // It has just begun, or has just ended, or its socket is out of our reach.
@@ -28,7 +29,12 @@ pub(super) async fn follow(part: &mut Part, holder: Option<&Holder>) {
         () = tokio::time::sleep(PAUSE) => return,
         _ = part.stop.wait_for(|stop| *stop) => return,
     };
-    let end = neighbour::ask_for_renewal(&part.volume).await;
+    // Who did not answer an easy question is not asked a hard one.
+    let end = if answers {
+        neighbour::ask_for_renewal(&part.volume).await
+    } else {
+        None
+    };
     // Who wished may have gone.
     let _ = wish.send(end.unwrap_or_else(|| {
         Err(Trouble::Neighbour {
