@@ -18,6 +18,8 @@ mod job_report_delivery;
 mod job_reports;
 mod locks;
 mod login_check;
+mod login_outage;
+mod login_renewal;
 mod one_shot;
 mod overlap;
 mod process_model;
