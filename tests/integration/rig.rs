@@ -219,7 +219,7 @@ impl Container {
     pub fn reconnect(&self, host: &str) {
         // Docker has mounted the file: it cannot be replaced.
         self.shell(&format!(
-            "grep -v ' {host}$' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts"
+            "grep -v '[[:space:]]{host}$' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts"
         ))
         .ok();
     }
