@@ -10,7 +10,7 @@
 //! ```
 
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -112,6 +112,7 @@ impl Store {
             self.sweep(&logins)?;
             let folder = tempfile::Builder::new()
                 .prefix("new-")
+                .permissions(std::fs::Permissions::from_mode(0o700))
                 .tempdir_in(&logins)?;
             let agent = folder.path().join("oidc-agent");
             private_folder(&agent.join("issuer.config.d"))?;
@@ -192,7 +193,6 @@ fn issuer_config(issuer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -280,6 +280,7 @@ mod tests {
         let (_home, store) = store();
         let staged = store.stage("https://iam.cloud.infn.it/").unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(staged.folder.path()), 0o700);
         assert_eq!(mode(&staged.folder()), 0o700);
         assert_eq!(mode(staged.folder().parent().unwrap()), 0o700);
         let file = staged.folder().join("issuer.config.d/infn-cloud");
