@@ -17,6 +17,7 @@ mod image;
 mod job_report_delivery;
 mod job_reports;
 mod locks;
+mod login_password;
 mod one_shot;
 mod overlap;
 mod process_model;
