@@ -26,8 +26,12 @@ mod renewal;
 
 pub use neighbour::{ask, ask_for_renewal};
 
+use following::Following;
+
 /// A keeper that is asked to stop ends its agent within this time.
 const STOP: Duration = Duration::from_secs(5);
+/// A keeper that ends leaves its place within this time.
+const SUCCESSION: Duration = Duration::from_secs(10);
 /// Requests that wait for a renewal beside the ones in line are refused: a flood of them must not use up the memory.
 const LINE: usize = 32;
 
@@ -197,17 +201,36 @@ impl Handle {
     }
 
     /// Renews the credentials now, by a real refresh at the provider, whatever is known; gives how that ended.
+    ///
+    /// A neighbour that ends meanwhile takes its answer along: then we are, or another one is, the keeper soon.
     pub async fn renew(&self, deadline: Duration) -> Result<(), Trouble> {
-        let (wish, end) = oneshot::channel();
-        let renewal = async {
-            if self.wishes.send(wish).await.is_err() {
-                return Err(no_answer(deadline));
+        let begun = Instant::now();
+        let until = begun + deadline;
+        loop {
+            match timeout_at(until, self.wish()).await {
+                Ok(Some(Err(Trouble::Neighbour { .. }))) if begun.elapsed() < SUCCESSION => {
+                    tokio::time::sleep(following::PAUSE).await;
+                }
+                Ok(Some(end)) => return end,
+                // This process ends. Who asked as a neighbour asks again, and then somebody else.
+                Ok(None) => {
+                    return Err(Trouble::Neighbour {
+                        holder: "a command that has just ended".to_owned(),
+                    });
+                }
+                // The reason may be known though nobody answered: a neighbour that hangs.
+                Err(_) => {
+                    let known = self.status().trouble;
+                    return Err(known.unwrap_or_else(|| no_answer(deadline)));
+                }
             }
-            end.await.unwrap_or_else(|_| Err(no_answer(deadline)))
-        };
-        timeout(deadline, renewal)
-            .await
-            .unwrap_or_else(|_| Err(no_answer(deadline)))
+        }
+    }
+
+    async fn wish(&self) -> Option<Result<(), Trouble>> {
+        let (wish, end) = oneshot::channel();
+        self.wishes.send(wish).await.ok()?;
+        end.await.ok()
     }
 }
 
@@ -220,10 +243,11 @@ fn no_answer(after: Duration) -> Trouble {
 impl Part {
     /// Keeps the login whenever nobody else does, and follows the one who does, until it is told to stop.
     async fn play(mut self) {
+        let mut following = Following::default();
         while !*self.stop.borrow() {
             match self.volume.lock_login() {
                 Ok(Locking::Ours(_lock)) => keeping::keep(&mut self).await,
-                Ok(Locking::Held(holder)) => following::follow(&mut self, holder.as_ref()).await,
+                Ok(Locking::Held(holder)) => following.follow(&mut self, holder.as_ref()).await,
                 Err(error) => {
                     self.publish(Err(Trouble::Agent {
                         detail: error.to_string(),
@@ -246,5 +270,93 @@ impl Part {
                 Err(trouble) => status.trouble = Some(trouble),
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn credentials(name: &str, expiration: Timestamp) -> Credentials {
+        Credentials {
+            access_key_id: name.to_owned(),
+            secret_access_key: String::new(),
+            session_token: String::new(),
+            expiration,
+        }
+    }
+
+    fn handle() -> (Handle, watch::Sender<Status>, mpsc::Receiver<Wish>) {
+        let (status, status_receiver) = watch::channel(Status::default());
+        let (wish_sender, wishes) = mpsc::channel(LINE);
+        let handle = Handle {
+            status: status_receiver,
+            wishes: wish_sender,
+        };
+        (handle, status, wishes)
+    }
+
+    fn silent() -> Trouble {
+        Trouble::Neighbour {
+            holder: String::new(),
+        }
+    }
+
+    fn told(trouble: Option<Trouble>, seconds_left: Option<i64>) -> Status {
+        let end = |left| Timestamp::now() + jiff::SignedDuration::from_secs(left);
+        Status {
+            credentials: seconds_left.map(|left| credentials("KEY", end(left))),
+            trouble,
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn good_credentials_are_given_whatever_the_trouble_and_ended_ones_never() {
+        let now = Timestamp::now();
+        let answer = |trouble, left| told(trouble, left).answer(now).map(|end| end.is_ok());
+        assert_eq!(answer(Some(Trouble::NoLogin), Some(60)), Some(true));
+        assert_eq!(answer(Some(Trouble::NoLogin), Some(-1)), Some(false));
+        assert_eq!(answer(None, Some(-1)), None);
+        assert_eq!(answer(None, None), None);
+    }
+
+    #[tokio::test]
+    async fn what_passes_by_itself_is_waited_out_and_what_needs_a_person_is_not() {
+        let (handle, status, _wishes) = handle();
+        status.send_replace(told(Some(silent()), None));
+        let begun = Instant::now();
+        let patience = Duration::from_millis(50);
+        let end = handle.wait_for_credentials(patience).await;
+        assert_eq!(end, Err(silent()), "the last reason");
+        assert!(begun.elapsed() >= patience);
+
+        let patience = Duration::from_secs(30);
+        let waiting = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.wait_for_credentials(patience).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        status.send_replace(told(None, Some(3600)));
+        assert!(waiting.await.unwrap().is_ok());
+
+        status.send_replace(told(Some(Trouble::WrongPassword), None));
+        let begun = Instant::now();
+        let end = handle.wait_for_credentials(patience).await;
+        assert_eq!(end, Err(Trouble::WrongPassword));
+        assert!(begun.elapsed() < patience);
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_for_rclone_is_told_the_trouble_at_once() {
+        let (handle, status, _wishes) = handle();
+        let begun = Instant::now();
+        let patience = Duration::from_millis(50);
+        assert!(handle.credentials(patience).await.is_err(), "nothing known");
+        assert!(begun.elapsed() >= patience);
+        status.send_replace(told(Some(silent()), None));
+        let patience = Duration::from_secs(30);
+        assert_eq!(handle.credentials(patience).await, Err(silent()));
+        assert!(begun.elapsed() < patience);
     }
 }

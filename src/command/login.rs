@@ -27,13 +27,21 @@ pub(super) async fn require_credentials(settings: &Settings, volume: &Volume) ->
         let Some(status) = known(settings, volume).await else {
             return Ok(());
         };
-        match status.answer(Timestamp::now()) {
-            Some(Err(trouble)) if trouble.needs_a_person() || Instant::now() + PAUSE > until => {
-                return Err(trouble.into());
-            }
-            Some(Err(_)) => sleep(PAUSE).await,
-            Some(Ok(_)) | None => return Ok(()),
+        let trouble = match status.answer(Timestamp::now()) {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(trouble)) => trouble,
+            None => nothing_known(),
+        };
+        if trouble.needs_a_person() || Instant::now() + PAUSE > until {
+            return Err(trouble.into());
         }
+        sleep(PAUSE).await;
+    }
+}
+
+fn nothing_known() -> Trouble {
+    Trouble::Agent {
+        detail: "no token yet".to_owned(),
     }
 }
 
@@ -51,9 +59,7 @@ pub(super) async fn require_health(settings: &Settings, volume: &Volume) -> Resu
         (Some(Err(trouble)), _) => trouble,
         (_, Some(trouble)) if trouble.needs_a_person() => trouble,
         (Some(Ok(_)), _) => return Ok(()),
-        (None, _) => Trouble::Agent {
-            detail: "no token yet".to_owned(),
-        },
+        (None, _) => nothing_known(),
     };
     Err(Error::Unhealthy(format!("{trouble}. {}", trouble.remedy())))
 }

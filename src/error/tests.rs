@@ -2,11 +2,74 @@
 
 use super::*;
 
+/// One of each trouble with the login.
+fn troubles() -> Vec<Trouble> {
+    let text = || "x".to_owned();
+    vec![
+        Trouble::NoLogin,
+        Trouble::WrongPassword,
+        Trouble::OtherIssuer {
+            saved: text(),
+            wanted: text(),
+        },
+        Trouble::Agent { detail: text() },
+        Trouble::ProviderUnreachable {
+            issuer: text(),
+            detail: text(),
+        },
+        Trouble::ProviderFailing {
+            issuer: text(),
+            detail: text(),
+        },
+        Trouble::LoginEnded { detail: text() },
+        Trouble::LoginRefused { detail: text() },
+        Trouble::ClientRefused { detail: text() },
+        Trouble::WrongIssuer {
+            named: text(),
+            wanted: text(),
+        },
+        Trouble::NotRegistered { detail: text() },
+        Trouble::Declined,
+        Trouble::CodeExpired,
+        Trouble::StsUnreachable {
+            endpoint: text(),
+            detail: text(),
+        },
+        Trouble::StsFailing {
+            endpoint: text(),
+            detail: text(),
+        },
+        Trouble::TokenRefused { detail: text() },
+        Trouble::RoleRefused {
+            role: text(),
+            detail: text(),
+        },
+        Trouble::SessionRefused {
+            seconds: 1,
+            detail: text(),
+        },
+        Trouble::Clock {
+            ahead: 1,
+            other: text(),
+        },
+        Trouble::Neighbour { holder: text() },
+    ]
+}
+
 /// One of each variant.
 fn one_of_each() -> Vec<Error> {
     let text = || "x".to_owned();
     let source = || io::Error::from(io::ErrorKind::Other);
-    vec![
+    let mut all: Vec<Error> = troubles().into_iter().map(Error::Login).collect();
+    all.extend(vec![
+        Error::OtherPerson {
+            old: text(),
+            new: text(),
+        },
+        Error::ProbeFailed {
+            doing: "x",
+            detail: text(),
+        },
         Error::Settings(Vec::new()),
         Error::NotConfigured {
             section: text(),
@@ -79,7 +142,8 @@ fn one_of_each() -> Vec<Error> {
             what: "x",
             source: source(),
         },
-    ]
+    ]);
+    all
 }
 
 #[test]
@@ -118,4 +182,20 @@ fn an_error_says_what_to_do() {
         matches!(silent[..], [Error::Unhealthy(_), Error::System { .. }]),
         "{silent:?}"
     );
+}
+
+#[test]
+fn every_trouble_with_the_login_has_its_row() {
+    let table = include_str!("../../docs/exit-codes.md");
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("the login"))
+        .collect();
+    for trouble in troubles() {
+        let begin = format!("| {} |", trouble.exit_code());
+        assert!(
+            rows.iter().any(|row| row.starts_with(&begin)),
+            "{trouble:?}: no row of the login {begin}"
+        );
+    }
 }

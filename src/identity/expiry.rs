@@ -54,9 +54,9 @@ impl Expiry {
         })
     }
 
-    /// The best that can be known; `None` where nothing is.
+    /// The best that can be known of a login that works; `None` where nothing is.
     ///
-    /// A token that the provider calls inactive is an error: the login has ended.
+    /// A provider calls inactive also what it does not want to speak of (RFC 7662, section 2.2): that tells nothing.
     pub async fn find(
         provider: &Provider,
         client: &Client,
@@ -67,12 +67,8 @@ impl Expiry {
             return Ok(Some(expiry));
         }
         let told = provider.introspect(client, refresh_token).await?;
-        if told.as_ref().is_some_and(|told| !told.active) {
-            return Err(Trouble::LoginEnded {
-                detail: "the login service calls it inactive".to_owned(),
-            });
-        }
-        Ok(match told.and_then(|told| told.exp) {
+        let told = told.filter(|told| told.active).and_then(|told| told.exp);
+        Ok(match told {
             Some(at) => Some(Self {
                 at,
                 source: Source::Provider,
@@ -99,5 +95,61 @@ impl fmt::Display for Expiry {
             f.write_str(" (estimated: 30 days after the login)")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// As INDIGO IAM makes them.
+    fn token(claims: &str) -> SecretString {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.", part(r#"{"alg":"none"}"#), part(claims)).into()
+    }
+
+    #[test]
+    fn a_token_with_an_end_tells_it() {
+        let told = Expiry::of_token(&token(&format!(r#"{{"exp":{NOW},"jti":"x"}}"#))).unwrap();
+        assert_eq!((told.at, told.source), (at(NOW), Source::Token));
+        assert_eq!(Expiry::of_token(&token(r#"{"jti":"x"}"#)), None);
+        assert_eq!(Expiry::of_token(&"opaque".to_owned().into()), None);
+    }
+
+    #[test]
+    fn nothing_is_left_from_the_second_of_the_end_on() {
+        let expiry = Expiry {
+            at: at(NOW),
+            source: Source::Token,
+        };
+        assert_eq!(expiry.left(at(NOW - 1)), Some(Duration::from_secs(1)));
+        assert_eq!(expiry.left(at(NOW)), None);
+        assert_eq!(expiry.left(at(NOW + 86_400)), None);
+    }
+
+    #[test]
+    fn an_estimate_is_thirty_days_and_says_so() {
+        let expiry = Expiry::estimate(at(NOW)).unwrap();
+        assert_eq!(expiry.at, at(NOW + 30 * 86_400));
+        assert!(
+            expiry
+                .to_string()
+                .ends_with(" (estimated: 30 days after the login)"),
+            "{expiry}"
+        );
+        let known = Expiry {
+            source: Source::Provider,
+            ..expiry
+        };
+        assert!(!known.to_string().contains("estimated"), "{known}");
     }
 }

@@ -16,6 +16,7 @@ use super::{Part, Status, Wish, neighbour};
 const TICK: Duration = Duration::from_secs(3);
 /// After this part of their life credentials are renewed: rclone asks for new ones 5 minutes before their end.
 const RENEW_AFTER: (i64, i64) = (2, 3);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pauses before another try: while there are no credentials, and while the old ones are still good.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE_IF_VALID: Duration = Duration::from_mins(1);
@@ -44,9 +45,13 @@ pub(super) async fn keep(part: &mut Part) {
         let outcome = end.as_ref().map(|_| ()).map_err(Clone::clone);
         let agent = renewer.socket();
         part.status.send_modify(|status| status.agent = agent);
+        // What was true when the renewal began, be it before a new login, may be no answer to who has come since: it is
+        // one where the login is the same and has just worked, and where nothing was known at all.
+        let answers_all =
+            (end.is_ok() || part.status.borrow().tries == 0) && !renewer.has_new_login();
         part.publish(end);
-        while let Ok(wish) = part.wishes.try_recv() {
-            waiting.push(wish);
+        if answers_all {
+            waiting.extend(std::iter::from_fn(|| part.wishes.try_recv().ok()));
         }
         for wish in waiting.drain(..) {
             // Who wished may have gone.
@@ -58,6 +63,7 @@ pub(super) async fn keep(part: &mut Part) {
             Some(wish) = part.wishes.recv() => waiting.push(wish),
             _ = part.stop.wait_for(|stop| *stop) => break,
         }
+        waiting.extend(std::iter::from_fn(|| part.wishes.try_recv().ok()));
     }
     renewer.end().await;
     drop(answering);
@@ -84,9 +90,27 @@ impl Due {
                 Self::WithAnotherLogin
             }
             (Some(trouble), _) if trouble.needs_a_person() => Self::After(PAUSE_FOR_A_PERSON),
-            (Some(_), Some(_)) => Self::After(pause(failures, LONGEST_PAUSE_IF_VALID)),
+            (Some(_), Some(credentials)) => {
+                // At the latest when they end, from when on it is tried more often.
+                let left = credentials.expiration.duration_since(now).unsigned_abs();
+                let pause = pause(failures, LONGEST_PAUSE_IF_VALID);
+                Self::After(pause.min(left.max(SHORTEST_PAUSE)))
+            }
             (Some(_), None) => Self::After(pause(failures, LONGEST_PAUSE)),
         }
+    }
+
+    /// How long it is until then, after this long of waiting; `None` where it is due.
+    fn left(&self, waited: Duration) -> Option<Duration> {
+        let left = match self {
+            Self::At(time) => {
+                let seconds = time.as_second() - Timestamp::now().as_second();
+                Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+            }
+            Self::After(pause) => pause.saturating_sub(waited),
+            Self::WithAnotherLogin => TICK,
+        };
+        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -105,19 +129,12 @@ fn pause(failures: u32, longest: Duration) -> Duration {
 /// Waits until the next renewal is due, be it for a new login or an agent that has ended.
 async fn until(due: &Due, renewer: &mut Renewer) {
     let begun = Instant::now();
-    loop {
-        let left = match due {
-            Due::At(time) => {
-                let seconds = time.as_second() - Timestamp::now().as_second();
-                Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
-            }
-            Due::After(pause) => pause.saturating_sub(begun.elapsed()),
-            Due::WithAnotherLogin => TICK,
-        };
-        if left.is_zero() || renewer.needs_a_new_start() {
+    while let Some(left) = due.left(begun.elapsed()) {
+        // It is slept first: an agent that ends again and again is not started more often than this.
+        tokio::time::sleep(left.min(TICK)).await;
+        if renewer.needs_a_new_start() {
             return;
         }
-        tokio::time::sleep(left.min(TICK)).await;
     }
 }
 
@@ -127,11 +144,9 @@ mod tests {
 
     fn status(trouble: Option<Trouble>, seconds_left: Option<i64>) -> Status {
         Status {
-            credentials: seconds_left.map(|left| Credentials {
-                access_key_id: String::new(),
-                secret_access_key: String::new(),
-                session_token: String::new(),
-                expiration: Timestamp::from_second(Timestamp::now().as_second() + left).unwrap(),
+            credentials: seconds_left.map(|left| {
+                let end = Timestamp::now() + jiff::SignedDuration::from_secs(left);
+                crate::keeper::tests::credentials("KEY", end)
             }),
             trouble,
             ..Status::default()
@@ -163,9 +178,29 @@ mod tests {
             [1, 2, 4, 8, 10, 10].map(seconds)
         );
         assert_eq!(
-            [1, 6, 7, 99].map(|n| after(n, Some(60))),
+            [1, 6, 7, 99].map(|n| after(n, Some(600))),
             [1, 32, 60, 60].map(seconds)
         );
+    }
+
+    #[test]
+    fn the_end_of_the_credentials_is_not_slept_through() {
+        for (left, least, most) in [(20, 19, 20), (1, 1, 1), (0, 10, 10)] {
+            let Due::After(pause) = Due::after(&status(Some(unreachable()), Some(left)), 99) else {
+                panic!("a pause")
+            };
+            let bounds = Duration::from_secs(least)..=Duration::from_secs(most);
+            assert!(bounds.contains(&pause), "{left}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_due_is_not_waited_for() {
+        let seconds = Duration::from_secs;
+        assert_eq!(Due::After(seconds(5)).left(seconds(2)), Some(seconds(3)));
+        assert_eq!(Due::After(seconds(5)).left(seconds(5)), None);
+        assert_eq!(Due::At(Timestamp::UNIX_EPOCH).left(seconds(0)), None);
+        assert_eq!(Due::WithAnotherLogin.left(seconds(9999)), Some(TICK));
     }
 
     #[test]

@@ -82,9 +82,13 @@ impl Renewer {
 
     /// Whether there is another login than the one that is loaded, or the agent has ended.
     pub(super) fn needs_a_new_start(&mut self) -> bool {
-        let current = self.store.current(&self.login.account).ok().flatten();
         let ended = |open: &mut Open| open.agent.has_ended().is_some();
-        current != self.tried || self.open.as_mut().is_some_and(ended)
+        self.has_new_login() || self.open.as_mut().is_some_and(ended)
+    }
+
+    /// Whether there is another login than that of the last try.
+    pub(super) fn has_new_login(&self) -> bool {
+        self.store.current(&self.login.account).ok().flatten() != self.tried
     }
 
     /// Ends the agent.

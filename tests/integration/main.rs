@@ -17,6 +17,8 @@ mod image;
 mod job_report_delivery;
 mod job_reports;
 mod locks;
+mod login_check;
+mod login_main_job;
 mod login_password;
 mod one_shot;
 mod overlap;

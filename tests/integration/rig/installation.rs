@@ -45,14 +45,12 @@ impl Installation {
     }
 
     /// `config`, with the login approved.
-    #[expect(dead_code, reason = "the command is not there yet")]
     #[track_caller]
     pub fn log_in(&self) -> Ended {
         self.attended(self.user(), ["config"])
     }
 
     /// `reauth`, with the login approved.
-    #[expect(dead_code, reason = "the command is not there yet")]
     #[track_caller]
     pub fn re_auth(&self) -> Ended {
         self.attended(self.user(), ["reauth"])
