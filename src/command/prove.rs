@@ -51,11 +51,7 @@ pub(super) async fn chain(
 }
 
 /// Whether a neighbour who keeps the login has taken it.
-async fn prove(
-    settings: &Settings,
-    volume: &Volume,
-    interrupts: &mut Interrupts,
-) -> Result<bool> {
+async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     let taken = interrupts
         .unless(async {
             // Its old credentials may still be good: they would prove nothing.

@@ -17,20 +17,14 @@ mod image;
 mod job_report_delivery;
 mod job_reports;
 mod locks;
-<<<<<<< HEAD
-mod login_rotation;
-mod login_secrets;
-mod login_users;
-=======
 mod login_check;
 mod login_main_job;
 mod login_outage;
 mod login_password;
-<<<<<<< HEAD
 mod login_renewal;
-=======
->>>>>>> main
->>>>>>> w2-secrets
+mod login_rotation;
+mod login_secrets;
+mod login_users;
 mod one_shot;
 mod overlap;
 mod process_model;
