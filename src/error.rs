@@ -333,9 +333,7 @@ impl Error {
                 "Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
                  compose run --rm cloud-backup restic unlock --remove-all"
             }
-            Self::Interrupted { .. } => {
-                "What was uploaded is kept: the next run goes on from there."
-            }
+            Self::Interrupted { .. } => "What was done is kept: the next run goes on from there.",
             Self::Killed { .. } => {
                 "See the memory of the machine (dmesg, docker stats); the next run tries again."
             }

@@ -15,6 +15,11 @@ use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
 use super::prove;
 
+/// What to type after it, where no server runs.
+const NEXT: &str = "\
+docker compose run --rm cloud-backup restic init   # optional: the first backup does it too
+docker compose up -d";
+
 pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
@@ -35,12 +40,13 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     let _lock = lock(&volume)?;
     settings.trust.bundle(&volume)?;
     config::write(&settings.home, login)?;
+    tell_of_misnamed(settings);
     let has_login = Store::new(&settings.home)
         .current(&login.account)?
         .is_some();
     if has_login && !force && works(settings, &volume, interrupts).await? {
         say("The login works and is kept (config --force makes a new one).");
-        return prove::chain(settings, &volume, None, interrupts).await;
+        return prove::chain(settings, &volume, None, NEXT, interrupts).await;
     }
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, None))
@@ -48,12 +54,17 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry, interrupts).await?;
-    say(
-        "\nNext:\n\n    docker compose run --rm cloud-backup restic init   # optional: the first backup does it too\n    \
-         docker compose up -d\n",
-    );
-    Ok(())
+    prove::chain(settings, &volume, expiry, NEXT, interrupts).await
+}
+
+/// rclone reads `rclone.conf`, not the name that the guide has.
+fn tell_of_misnamed(settings: &Settings) {
+    if let Some(file) = config::misnamed(&settings.home) {
+        say(&format!(
+            "Note: rclone does not read {}, only rclone.conf beside it.",
+            file.display()
+        ));
+    }
 }
 
 /// One change of the login at a time.

@@ -14,6 +14,9 @@ use crate::volume::Volume;
 use super::device_login::{self, say};
 use super::{config as configuration, prove};
 
+/// What to type after it, where no server runs.
+const NEXT: &str = "docker compose up -d";
+
 pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
@@ -49,7 +52,7 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     configuration::warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry, interrupts).await
+    prove::chain(settings, &volume, expiry, NEXT, interrupts).await
 }
 
 /// The client of the login in use: INDIGO IAM shows each registration to its user, so there is one for good.
