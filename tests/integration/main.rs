@@ -17,15 +17,12 @@ mod image;
 mod job_report_delivery;
 mod job_reports;
 mod locks;
-<<<<<<< HEAD
-mod login_rotation;
-mod login_secrets;
-mod login_users;
-=======
 mod login_check;
 mod login_main_job;
 mod login_password;
->>>>>>> main
+mod login_rotation;
+mod login_secrets;
+mod login_users;
 mod one_shot;
 mod overlap;
 mod process_model;
