@@ -1,17 +1,24 @@
 //! `oidc-token ARGUMENTS`: the real oidc-token, at the agent that keeps the login of this volume.
 
 use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep};
 
 use crate::error::Result;
 use crate::settings::Settings;
-use crate::supervise::{Interrupts, Invocation, find_program};
+use crate::supervise::{Interrupts, Invocation, find_program, without_tokens};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::pass_through;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     if args.is_empty() || pass_through::asks_for_help(&args) {
@@ -27,6 +34,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     .await
 }
 
+/// Asks the agent that is there; one that ends with the command that kept it is followed by another within seconds.
 async fn at_the_agent(
     settings: &Settings,
     access: &StorageAccess,
@@ -34,26 +42,61 @@ async fn at_the_agent(
     interrupts: &mut Interrupts,
 ) -> Result<u8> {
     let keeper = access.keeper().ok_or(Trouble::NoLogin)?;
-    // What comes after the token (STS) is of no concern here, so that only the agent counts.
-    let waited = interrupts
-        .unless(async { Ok(keeper.wait_for_credentials(PATIENCE).await) })
-        .await?;
-    let Some(socket) = keeper.status().agent else {
-        let no_agent = Trouble::Agent {
-            detail: "it has not loaded the login".to_owned(),
+    let until = Instant::now() + PATIENCE;
+    loop {
+        // What comes after the token (STS) is of no concern here, so that only the agent counts.
+        let waited = interrupts
+            .unless(async { Ok(keeper.wait_for_credentials(PATIENCE).await) })
+            .await?;
+        let Some(socket) = keeper.status().agent else {
+            let no_agent = Trouble::Agent {
+                detail: "it has not loaded the login".to_owned(),
+            };
+            return Err(waited.err().unwrap_or(no_agent).into());
         };
-        return Err(waited.err().unwrap_or(no_agent).into());
-    };
+        let invocation = invocation(settings, &socket, &args)?;
+        let (code, errors) = pass_through::run_and_keep_errors(&invocation, interrupts).await?;
+        if code != 0 && is_between_agents(&errors, settings, &args) && Instant::now() < until {
+            let pause = async {
+                sleep(PAUSE).await;
+                Ok(())
+            };
+            interrupts.unless(pause).await?;
+            continue;
+        }
+        // Providers quote refresh tokens in their errors.
+        let _ = std::io::stderr().write_all(without_tokens(&errors).as_bytes());
+        return Ok(code);
+    }
+}
+
+fn invocation(settings: &Settings, socket: &Path, args: &[OsString]) -> Result<Invocation> {
     let mut env = settings
         .environment
         .for_agent(&settings.home.join(".oidc-agent"));
     env.push(("OIDC_SOCK".to_owned(), socket.display().to_string()));
-    let invocation = Invocation {
+    Ok(Invocation {
         name: "oidc-token",
         program: find_program("oidc-token", settings.environment.path())?,
-        args,
+        args: args.to_vec(),
         env,
         death_signal: Signal::SIGTERM,
+    })
+}
+
+/// What oidc-token says while one agent has ended and the next has not loaded the account yet.
+fn is_between_agents(errors: &str, settings: &Settings, args: &[OsString]) -> bool {
+    let is_ours = |arg: &OsString| {
+        settings
+            .login
+            .as_ref()
+            .is_some_and(|login| arg == login.account.as_str())
     };
-    pass_through::run(&invocation, interrupts).await
+    let gone = [
+        "did not receive any response",
+        "could not connect",
+        "Could not connect",
+    ];
+    gone.iter().any(|text| errors.contains(text))
+        || (errors.contains("account not loaded") && args.iter().any(is_ours))
 }

@@ -191,9 +191,16 @@ impl Agent {
     /// A request that is under way, ours or another client's, is let through if it can be. Where refresh tokens are of
     /// one use the agent has the new one for a quarter of a second before it is in the file (it makes the key of the
     /// password anew), and killed in this time, by whatever signal, it takes the login with it.
+    ///
+    /// Nobody new gets in: who connected before is served before us, as it does one after the other.
     pub async fn stop(mut self) {
+        let aside = self.socket.with_extension("end");
+        let socket = match std::fs::rename(&self.socket, &aside) {
+            Ok(()) => &aside,
+            Err(_) => &self.socket,
+        };
         if !self.is_stuck() && self.child.id().is_some() {
-            socket::wait_for_others(&self.socket, LAST_REQUEST).await;
+            socket::wait_for_others(socket, LAST_REQUEST).await;
         }
         let group = self.child.id();
         if let Err(error) = end(&mut self.child, Signal::SIGTERM, GRACE).await {
@@ -201,7 +208,9 @@ impl Agent {
         }
         // The process that waits for a hanging provider outlives the one that was waited for.
         tool::kill_group(group);
-        let _ = std::fs::remove_file(&self.socket);
+        for socket in [&self.socket, &aside] {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The real provider takes the whole login away then; the model of IAM does so too, and counts.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 

@@ -123,7 +123,7 @@ impl Rig {
         let mut all = vec![
             "run".to_owned(),
             "--rm".to_owned(),
-            "--entrypoint=rclone".to_owned(),
+            "--entrypoint=/usr/bin/rclone".to_owned(),
         ];
         all.push(format!("--network={}", self.network()));
         all.push(format!("--volume={}:{CA_FILE}:ro", self.ca_file()));
