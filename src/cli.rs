@@ -201,6 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_each_command_and_no_other() {
+        let readme = include_str!("../README.md");
+        let (_, table) = readme.split_once("| Command |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let documented = table
+            .lines()
+            .filter_map(|row| row.strip_prefix("| `")?.split([' ', '`']).next());
+        let command = Cli::command();
+        let verbs = command.get_subcommands().map(clap::Command::get_name);
+        assert_eq!(documented.collect::<Vec<_>>(), verbs.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
     }

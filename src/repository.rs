@@ -19,6 +19,7 @@ use crate::supervise::{
 };
 use crate::volume::{Presence, Volume};
 
+mod connections;
 mod findings;
 mod proof;
 
@@ -75,7 +76,7 @@ impl<'a> Repository<'a> {
         })
     }
 
-    /// restic with these arguments, repository and password in place.
+    /// restic with these arguments; repository, password and the number of connections in place.
     #[must_use]
     pub fn invocation(&self, args: impl IntoIterator<Item = OsString>) -> Invocation {
         let mut env = self.settings.environment.for_restic();
@@ -95,7 +96,7 @@ impl<'a> Repository<'a> {
         Invocation {
             name: "restic",
             program: self.restic.clone(),
-            args: args.into_iter().collect(),
+            args: connections::chosen(args.into_iter().collect()),
             env,
             // restic releases its lock on it, where its output is still read.
             death_signal: Signal::SIGINT,

@@ -153,7 +153,7 @@ fn serve(settings: &Settings, rclone: &Rclone, addresses: &[String]) -> Invocati
         file.into(),
         settings.remote.as_str().into(),
     ]);
-    let mut invocation = rclone.invocation(args);
+    let mut invocation = rclone.serving(args);
     if let Access::Login { username, password } = &settings.rest.access {
         invocation.env.extend([
             ("RCLONE_USER".to_owned(), username.clone()),

@@ -3,6 +3,7 @@
 //! A login that works is kept; a run that is broken off leaves the one that was there.
 
 use crate::error::{Error, Result};
+use crate::identity::agent::read_account;
 use crate::identity::store::Store;
 use crate::settings::{self, Settings};
 use crate::storage::config;
@@ -68,16 +69,21 @@ pub(super) fn lock(volume: &Volume) -> Result<Lock> {
 /// Whether the saved login gives tokens; an error where that cannot be known, or where another login would not help.
 async fn works(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     say("There is a login already: trying it ...");
-    let end = with_access(settings, volume, async |access| {
-        let renewal = async {
-            Ok(match access.keeper() {
-                Some(keeper) => keeper.renew(PATIENCE * 2).await,
-                None => Ok(()),
+    let end = match opens(settings, interrupts).await? {
+        Ok(()) => {
+            with_access(settings, volume, async |access| {
+                let renewal = async {
+                    Ok(match access.keeper() {
+                        Some(keeper) => keeper.renew(PATIENCE * 2).await,
+                        None => Ok(()),
+                    })
+                };
+                interrupts.unless(renewal).await
             })
-        };
-        interrupts.unless(renewal).await
-    })
-    .await?;
+            .await?
+        }
+        Err(trouble) => Err(trouble),
+    };
     match end {
         Ok(()) => Ok(true),
         Err(trouble) if trouble.is_about_the_storage() => Ok(true),
@@ -92,6 +98,26 @@ async fn works(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
         }
         Err(trouble) => Err(trouble.into()),
     }
+}
+
+/// Whether `OIDC_PASSWORD` opens the saved login: a running server may have been started with another one.
+async fn opens(settings: &Settings, interrupts: &mut Interrupts) -> Result<Result<(), Trouble>> {
+    let Some(login) = &settings.login else {
+        return Ok(Ok(()));
+    };
+    let Some(current) = Store::new(&settings.home).current(&login.account)? else {
+        return Ok(Err(Trouble::NoLogin));
+    };
+    let account = async {
+        Ok(read_account(
+            &settings.environment,
+            &current.folder,
+            &login.account,
+            &login.password,
+        )
+        .await)
+    };
+    Ok(interrupts.unless(account).await?.map(drop))
 }
 
 /// The bucket is that of `AAI_USER`; who has logged in as somebody else may not write there.

@@ -116,6 +116,7 @@ impl Store {
             let agent = folder.path().join("oidc-agent");
             private_folder(&agent.join("issuer.config.d"))?;
             private_folder(&agent)?;
+            private_folder(folder.path())?;
             let issuer_file = agent.join("issuer.config.d/infn-cloud");
             write_whole(&issuer_file, issuer_config(issuer).as_bytes())?;
             Ok(folder)
@@ -280,6 +281,7 @@ mod tests {
         let staged = store.stage("https://iam.cloud.infn.it/").unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&staged.folder()), 0o700);
+        assert_eq!(mode(staged.folder().parent().unwrap()), 0o700);
         let file = staged.folder().join("issuer.config.d/infn-cloud");
         assert_eq!(mode(&file), 0o600);
         let config: serde_json::Value =

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::{Access, Settings};
 use crate::error::Result;
 
+mod documented;
 mod secrets;
 
 /// Enough for a repository in a local directory.

@@ -17,6 +17,8 @@ pub struct Rclone {
     program: PathBuf,
     env: Vec<(String, String)>,
     patched: bool,
+    /// Whether a stock one opens the storage of the login.
+    opens_login: bool,
 }
 
 impl Rclone {
@@ -31,11 +33,13 @@ impl Rclone {
             program: find_program("rclone", settings.environment.path())?,
             env: settings.environment.for_rclone(),
             patched: false,
+            opens_login: false,
         };
         rclone.env.extend(settings.trust.variables(volume)?);
         if let (Some(login), Some(supply)) = (&settings.login, supply) {
             let help = rclone.invocation(patched::help_arguments().map(OsString::from));
             rclone.patched = patched::is_patched(help, &volume.known_rclone()).await;
+            rclone.opens_login = !rclone.patched;
             rclone.env = supply::open(rclone.env, login, supply, rclone.patched);
         }
         Ok(rclone)
@@ -45,6 +49,15 @@ impl Rclone {
     #[must_use]
     pub fn is_patched(&self) -> bool {
         self.patched
+    }
+
+    /// rclone with these arguments, to serve restic.
+    pub(super) fn serving(&self, args: impl IntoIterator<Item = OsString>) -> Invocation {
+        let mut invocation = self.invocation(args);
+        if self.opens_login {
+            supply::tune_for_restic(&mut invocation.env);
+        }
+        invocation
     }
 
     /// rclone with these arguments.

@@ -59,13 +59,27 @@ pub fn s3_environment(login: &Login, variables: &[(String, String)]) -> Vec<(Str
     section
         .into_iter()
         .chain(region)
-        .map(|(key, value)| {
-            let section = SECTION.to_uppercase();
-            (format!("RCLONE_CONFIG_{section}_{key}"), value.to_owned())
-        })
+        .map(|(key, value)| (variable(key), value.to_owned()))
         .chain(sdk.map(|(name, value)| (name.to_owned(), value.to_owned())))
         .chain(variables.iter().cloned())
         .collect()
+}
+
+/// What makes a stock rclone serve restic faster, where the user has not chosen otherwise; docs/performance.md measures it.
+///
+/// Without `no_head` rclone asks for each object that it has just uploaded, and compares the answer with nothing
+/// (`operations.RcatSize`): a request more for each pack. restic's own S3 backend does not ask either. Other commands
+/// of rclone do compare, so it is for the server alone.
+pub(super) fn tune_for_restic(environment: &mut Vec<(String, String)>) {
+    let name = variable("NO_HEAD");
+    if !environment.iter().any(|(known, _)| *known == name) {
+        environment.push((name, "true".to_owned()));
+    }
+}
+
+/// The variable that sets this key of the login's section, over the file.
+fn variable(key: &str) -> String {
+    format!("RCLONE_CONFIG_{}_{key}", SECTION.to_uppercase())
 }
 
 /// What leads INFN's patched rclone to oidc-agent (its `liboidc-agent`); all else stands in the documented section.

@@ -118,6 +118,7 @@ async fn a_stock_rclone_gets_its_credentials_from_our_endpoint_and_nowhere_else(
             "RCLONE_CONFIG_INFNCLOUD_ENDPOINT=https://rgw.cloud.infn.it/",
             "RCLONE_CONFIG_INFNCLOUD_ENV_AUTH=true",
             "RCLONE_CONFIG_INFNCLOUD_NO_CHECK_BUCKET=true",
+            "RCLONE_CONFIG_INFNCLOUD_NO_HEAD=true",
             "RCLONE_CONFIG_INFNCLOUD_PROFILE=",
             "RCLONE_CONFIG_INFNCLOUD_PROVIDER=Ceph",
             "RCLONE_CONFIG_INFNCLOUD_REGION=cnaf",
@@ -136,6 +137,22 @@ async fn a_stock_rclone_gets_its_credentials_from_our_endpoint_and_nowhere_else(
         "serve restic --addr unix:///run/rest.sock --addr :8080 --log-format= --config /dev/null \
          infncloud:/jdoe/backup/VM1/"
     );
+}
+
+#[tokio::test]
+async fn the_upload_is_looked_at_again_where_the_user_wants_it_and_by_other_commands() {
+    let place = Place::new().patched(false);
+    let looking = "RCLONE_CONFIG_INFNCLOUD_NO_HEAD=false".to_owned();
+    let settings = place.documented(&[("RCLONE_CONFIG_INFNCLOUD_NO_HEAD", "false")]);
+    let rclone = place.rclone(&settings, Some(&supply())).await;
+    let set = chosen(&serve(&settings, &rclone, &[":8080".to_owned()]));
+    let about = |line: &&String| line.contains("NO_HEAD");
+    assert_eq!(set.iter().filter(about).collect::<Vec<_>>(), [&looking]);
+
+    let settings = place.documented(&[]);
+    let rclone = place.rclone(&settings, Some(&supply())).await;
+    let set = chosen(&rclone.invocation([OsString::from("copy")]));
+    assert!(!set.iter().any(|line| line.contains("NO_HEAD")), "{set:?}");
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ use nix::sys::signal::{Signal, raise};
 const ID: &str = "fa4e000000000000000000000000000000000000000000000000000000000000";
 
 fn main() {
-    let command = std::env::args().nth(1).unwrap_or_default();
+    let mut args = std::env::args().skip(1);
+    let command = args.find(|arg| !arg.starts_with('-')).unwrap_or_default();
     match command.as_str() {
         "cat" => println!(r#"{{"version":2,"id":"{ID}"}}"#),
         "backup" | "forget" => std::env::var("RESTIC_FAKE_SCRIPT")

@@ -146,10 +146,15 @@ impl Project {
     /// The same for a command that logs in, such as `run --rm cloud-backup config`: approved as the project's user.
     #[track_caller]
     pub fn attended<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        self.attended_as(&self.value("AAI_USER"), args)
+    }
+
+    /// The same, approved as somebody else.
+    #[track_caller]
+    pub fn attended_as<'a>(&self, user: &str, args: impl IntoIterator<Item = &'a str>) -> Ended {
         let args: Vec<&str> = args.into_iter().collect();
-        let (rig, user) = (Rig::get(), self.value("AAI_USER"));
         attend(self.command(&args), |request| {
-            rig.approve_unless_scripted(&request, &user);
+            Rig::get().approve_unless_scripted(&request, user);
         })
     }
 

@@ -123,7 +123,8 @@ impl Rig {
         let mut all = vec![
             "run".to_owned(),
             "--rm".to_owned(),
-            "--entrypoint=rclone".to_owned(),
+            // In PATH stands our own command.
+            "--entrypoint=/usr/bin/rclone".to_owned(),
         ];
         all.push(format!("--network={}", self.network()));
         all.push(format!("--volume={}:{CA_FILE}:ro", self.ca_file()));

@@ -1,0 +1,57 @@
+//! How many requests restic has under way at the REST server, which is how many rclone has at the storage.
+//!
+//! restic's extended option `rest.connections` (its documentation, "Tuning Backup Parameters") has no variable of its
+//! own. The default was measured: docs/performance.md.
+
+use std::ffi::OsString;
+
+/// The option as restic lists it (`restic options`).
+const OPTION: &str = "rest.connections";
+/// restic itself takes 5.
+const CONNECTIONS: u8 = 16;
+
+/// The arguments with our number of connections in front, unless they name one: restic refuses two.
+///
+/// In front is where an option of restic can stand whatever follows.
+pub(super) fn chosen(mut args: Vec<OsString>) -> Vec<OsString> {
+    // restic does not mind the case.
+    let names_it = |arg: &OsString| arg.to_string_lossy().to_lowercase().contains(OPTION);
+    if !args.iter().any(names_it) {
+        args.insert(0, format!("--option={OPTION}={CONNECTIONS}").into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen_of(line: &str) -> String {
+        let args = chosen(line.split_whitespace().map(OsString::from).collect());
+        args.join(std::ffi::OsStr::new(" ")).into_string().unwrap()
+    }
+
+    #[test]
+    fn our_number_of_connections_stands_in_front() {
+        assert_eq!(
+            chosen_of("--verbose backup /data -- -o"),
+            "--option=rest.connections=16 --verbose backup /data -- -o"
+        );
+        assert_eq!(
+            chosen_of("backup -o s3.connections=3 /data"),
+            "--option=rest.connections=16 backup -o s3.connections=3 /data"
+        );
+    }
+
+    #[test]
+    fn the_users_own_number_is_the_only_one() {
+        for line in [
+            "backup -o rest.connections=3 /data",
+            "--option=rest.connections=3 snapshots",
+            "-orest.connections=3 snapshots",
+            "snapshots -vo REST.Connections=3",
+        ] {
+            assert_eq!(chosen_of(line), line);
+        }
+    }
+}
