@@ -148,7 +148,7 @@ fn a_new_login_fails_no_request_in_flight() {
     let scene = Scene::new(30);
     let server = scene.installation.server();
     server.exec(["backup", "/backup/dir1/file"]).ok();
-    scene.slow_file(25);
+    scene.slow_file(40);
     let rclone = server.pid("rclone", "serve");
     let mut backup = slow_backup(&server);
     server.pid("restic", "backup");
@@ -158,7 +158,6 @@ fn a_new_login_fails_no_request_in_flight() {
         .re_auth()
         .ok()
         .says("The running server has taken it.");
-    wait_for_renewal(&scene, &server);
     assert!(
         backup.try_wait().expect("a state").is_none(),
         "it ended before"
