@@ -7,18 +7,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Container, Ended, ended};
-use scene::{Prober, Scene};
+use scene::{Prober, SLOW_BACKUP, Scene};
 
 /// The storage's shortest session is 10 s in the rig.
 const SESSION: u32 = 18;
-/// KiB a second.
-const UPLOAD: usize = 100;
 /// Longer than a renewal that goes well takes on a busy machine, in seconds.
 const RENEWAL: u64 = 3;
 
 fn slow_backup(server: &Container) -> Child {
-    let limit = format!("--limit-upload={UPLOAD}");
-    server.spawn_exec([], ["backup", &limit, "/backup/dir1"])
+    server.spawn_exec([], SLOW_BACKUP)
 }
 
 /// Waits for another renewal than those that were before.
@@ -45,7 +42,7 @@ fn a_backup_goes_on_through_renewals_and_a_short_outage_of_the_login_service() {
     let scene = Scene::new(SESSION);
     let server = scene.installation.server();
     server.exec(["backup", "/backup/dir1/file"]).ok();
-    scene.slow_file(UPLOAD, 60);
+    scene.slow_file(60);
     let (refreshed, keys) = (scene.realm.count("refreshed"), scene.realm.count("jwks"));
     let begun = Instant::now();
     let mut backup = slow_backup(&server);
@@ -91,7 +88,7 @@ fn a_backup_outlives_an_outage_of_the_login_service_longer_than_the_credentials(
     let scene = Scene::new(12);
     let server = scene.installation.server();
     server.exec(["backup", "/backup/dir1/file"]).ok();
-    scene.slow_file(UPLOAD, 40);
+    scene.slow_file(40);
     let mut backup = slow_backup(&server);
     server.pid("restic", "backup");
     sleep(Duration::from_secs(3));
@@ -151,7 +148,7 @@ fn a_new_login_fails_no_request_in_flight() {
     let scene = Scene::new(30);
     let server = scene.installation.server();
     server.exec(["backup", "/backup/dir1/file"]).ok();
-    scene.slow_file(UPLOAD, 25);
+    scene.slow_file(40);
     let rclone = server.pid("rclone", "serve");
     let mut backup = slow_backup(&server);
     server.pid("restic", "backup");
@@ -161,7 +158,6 @@ fn a_new_login_fails_no_request_in_flight() {
         .re_auth()
         .ok()
         .says("The running server has taken it.");
-    wait_for_renewal(&scene, &server);
     assert!(
         backup.try_wait().expect("a state").is_none(),
         "it ended before"

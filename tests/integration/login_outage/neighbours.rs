@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use crate::harness::{docker, ended};
-use crate::login_renewal::scene::Scene;
+use crate::login_renewal::scene::{SLOW_BACKUP, Scene};
 
 fn spawn(scene: &Scene, args: &[&str]) -> Child {
     scene
@@ -22,8 +22,8 @@ fn commands_that_begin_at_the_same_moment_share_the_login() {
     let scene = Scene::new(60);
     let lines: [&[&str]; 4] = [
         &["credential-process"],
+        &["credential-process"],
         &["backup", "/backup/dir1"],
-        &["oidc-token", "--aud=object", "infncloud"],
         &["check-refresh-token"],
     ];
     let children = lines.map(|line| (line[0], spawn(&scene, line)));
@@ -36,10 +36,8 @@ fn commands_that_begin_at_the_same_moment_share_the_login() {
 /// A one-shot command keeps the login when the server starts.
 fn one_shot_then_server(end: impl FnOnce(&crate::harness::Container)) {
     let scene = Scene::new(15);
-    scene.slow_file(100, 60);
-    let one_shot = scene
-        .installation
-        .start(["backup", "--limit-upload=100", "/backup/dir1"]);
+    scene.slow_file(60);
+    let one_shot = scene.installation.start(SLOW_BACKUP);
     one_shot.pid("restic", "backup");
     assert!(!one_shot.pids("oidc-agent", "-").is_empty());
     let server = scene.installation.server();

@@ -53,7 +53,7 @@ fn a_login_service_that_hangs_is_waited_for_and_holds_up_no_stop() {
     server.wait_for("rclone serves", |server| {
         !server.pids("rclone", "serve").is_empty()
     });
-    server.exec(["healthcheck"]).code(1).says("no token yet");
+    server.exec(["healthcheck"]).code(1);
     let reason = format!(
         "the login service {} cannot be reached: no answer within 15s",
         scene.realm.issuer()

@@ -17,6 +17,17 @@ const HEALTH: [&str; 4] = [
     "--health-start-period=1s",
 ];
 
+/// KiB a second.
+const UPLOAD: usize = 600;
+/// A request to the storage each seven seconds, with 600 KiB a second: what came in is stored when a pack is whole.
+pub const SLOW_BACKUP: [&str; 5] = [
+    "backup",
+    "--limit-upload=600",
+    "--pack-size=4",
+    "--option=rest.connections=1",
+    "/backup/dir1",
+];
+
 /// A user with a realm and a check of her own.
 pub struct Scene {
     pub realm: Realm,
@@ -56,10 +67,10 @@ impl Scene {
         self.realm.count("refresh")
     }
 
-    /// A file that keeps `backup --limit-upload=KIBIBYTES` at work for this many seconds at least.
-    pub fn slow_file(&self, kibibytes: usize, seconds: usize) {
+    /// A file that keeps [`SLOW_BACKUP`] at work for this many seconds at least.
+    pub fn slow_file(&self, seconds: usize) {
         self.installation
-            .write_random("large", kibibytes * 1024 * seconds);
+            .write_random("large", UPLOAD * 1024 * seconds);
     }
 
     /// The keys of the objects of this user's backups.
@@ -125,7 +136,7 @@ pub struct Seen {
 const PROBE: &str = r#"
 while [ ! -e /tmp/enough ]; do
   begun=${EPOCHREALTIME/./}
-  status=$(timeout 40 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; printf "GET /snapshots/ HTTP/1.0\r\n\r\n" >&3; head -n 1 <&3' | cut -d" " -f 2)
+  status=$(timeout 40 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; printf "GET /snapshots/ HTTP/1.0\r\nAccept: application/vnd.x.restic.rest.v2\r\n\r\n" >&3; head -n 1 <&3' | cut -d" " -f 2)
   echo "${status:-none} $(( (${EPOCHREALTIME/./} - begun) / 1000 ))"
   sleep 0.1
 done
