@@ -51,11 +51,7 @@ pub(super) async fn chain(
 }
 
 /// Whether a neighbour who keeps the login has taken it.
-async fn prove(
-    settings: &Settings,
-    volume: &Volume,
-    interrupts: &mut Interrupts,
-) -> Result<bool> {
+async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     let taken = interrupts
         .unless(async {
             // Its old credentials may still be good: they would prove nothing.
@@ -75,15 +71,14 @@ async fn prove(
 async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> Result<()> {
     if let Some(keeper) = access.keeper() {
         let credentials = credentials(&keeper).await?;
-        say("A token from the login service: ok");
         say(&format!(
-            "Credentials for the storage: ok, until {}",
+            "Token: ok. Credentials for the storage: ok, until {}.",
             credentials.expiration
         ));
     }
     probe::list_write_delete(settings, volume, access.supply().as_ref()).await?;
     say(&format!(
-        "Listing, writing and deleting in {}: ok",
+        "Storage: listing, writing and deleting in {}: ok.",
         settings.remote
     ));
     Ok(())
