@@ -71,15 +71,14 @@ async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
 async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> Result<()> {
     if let Some(keeper) = access.keeper() {
         let credentials = credentials(&keeper).await?;
-        say("A token from the login service: ok");
         say(&format!(
-            "Credentials for the storage: ok, until {}",
+            "Token: ok. Credentials for the storage: ok, until {}.",
             credentials.expiration
         ));
     }
     probe::list_write_delete(settings, volume, access.supply().as_ref()).await?;
     say(&format!(
-        "Listing, writing and deleting in {}: ok",
+        "Storage: listing, writing and deleting in {}: ok.",
         settings.remote
     ));
     Ok(())

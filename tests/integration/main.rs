@@ -18,6 +18,7 @@ mod job_report_delivery;
 mod job_reports;
 mod locks;
 mod login_check;
+mod login_config;
 mod login_main_job;
 mod login_outage;
 mod login_password;
