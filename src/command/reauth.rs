@@ -13,9 +13,6 @@ use crate::volume::Volume;
 use super::device_login::{self, say};
 use super::{config as configuration, prove};
 
-/// What to type after it, where no server runs.
-const NEXT: &str = "docker compose up -d";
-
 pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());

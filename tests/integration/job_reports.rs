@@ -332,7 +332,7 @@ fn a_stop_of_the_container_reports_the_interrupted_backup() {
     assert!(
         body.starts_with(
             "Backup of /backup/dir1 failed: it was interrupted by SIGINT\n\
-             What was done is kept: the next run goes on from there.\n"
+             What was uploaded is kept: the next run goes on from there.\n"
         ),
         "{body}"
     );

@@ -34,9 +34,9 @@ fn a_user_of_the_guide_gets_from_an_empty_volume_to_a_restored_backup_and_a_new_
     project
         .attended(["run", "--rm", "cloud-backup", "config"])
         .ok()
-        .says("A token from the login service: ok")
+        .says("Token: ok")
         .says(&format!(
-            "Listing, writing and deleting in infncloud:/{user}/backup/VM1/: ok"
+            "listing, writing and deleting in infncloud:/{user}/backup/VM1/: ok"
         ))
         .says("docker compose up -d");
     project

@@ -130,10 +130,7 @@ impl Rig {
         let mut all = vec![
             "run".to_owned(),
             "--rm".to_owned(),
-<<<<<<< HEAD
-=======
             // In PATH stands our own command.
->>>>>>> w2-outage
             "--entrypoint=/usr/bin/rclone".to_owned(),
         ];
         all.push(format!("--network={}", self.network()));
