@@ -112,7 +112,8 @@ impl Seen {
 
     /// Both streams of a command.
     fn command(&mut self, end: Ended) {
-        self.text(&end.command, end.all());
+        let text = end.all();
+        self.texts.push((end.command, text));
     }
 
     /// What it says on standard error, where standard output is for credentials.
@@ -132,6 +133,26 @@ impl Seen {
     fn contain(&self, word: &str) {
         let found = self.texts.iter().any(|(_, text)| text.contains(word));
         assert!(found, "nothing says {word:?}: the test sees too little");
+    }
+}
+
+/// Every command fails once the login is refused and the last credentials have ended.
+#[track_caller]
+fn all_refused(containers: [&Container; 2], bucket: &str, seen: &mut Seen) {
+    for line in [
+        &["backup", "/backup/dir1"][..],
+        &["forget", "--keep-last=1"],
+        &["restic", "snapshots"],
+        &["rclone", "-vv", "lsf", bucket],
+        &["credential-process"],
+        &["oidc-token", "infncloud"],
+        &["healthcheck"],
+    ] {
+        for container in containers {
+            let end = container.exec(line.iter().copied());
+            assert_ne!(end.code, 0, "{}", end.command);
+            seen.command(end);
+        }
     }
 }
 
@@ -200,21 +221,7 @@ fn story(script: &str, refusal: &Value, log: [&str; 2]) {
     server.wait_for("the last credentials have ended", |server| {
         server.exec(["credential-process"]).code == 77
     });
-    for line in [
-        &["backup", "/backup/dir1"][..],
-        &["forget", "--keep-last=1"],
-        &["restic", "snapshots"],
-        &["rclone", "-vv", "lsf", &bucket],
-        &["credential-process"],
-        &["oidc-token", "infncloud"],
-        &["healthcheck"],
-    ] {
-        for container in [&server, &beside] {
-            let end = container.exec(line.iter().copied());
-            assert_ne!(end.code, 0, "{}", end.command);
-            seen.command(end);
-        }
-    }
+    all_refused([&server, &beside], &bucket, &mut seen);
     let server_lines = server_sampler.lines();
     assert_private(&server, &secrets);
     server.stop();
