@@ -240,7 +240,7 @@ fn story(script: &str, refusal: &Value, log: [&str; 2]) {
         (&lines, "oidc-token --aud"),
         (&server_lines, "rclone serve restic"),
         (&server_lines, "oidc-agent -d"),
-        (&server_lines, "restic backup"),
+        (&server_lines, "/usr/bin/restic --option"),
     ] {
         assert!(lines.contains(program), "{program} is not among:\n{lines}");
     }
@@ -311,7 +311,7 @@ fn each_process_gets_no_more_secrets_than_it_needs() {
         ),
         (
             "restic",
-            "^/usr/bin/restic backup",
+            "^/usr/bin/restic .*backup",
             &["RESTIC_PASSWORD", "RESTIC_REST_PASSWORD"],
         ),
     ];
