@@ -92,11 +92,6 @@ fn is_between_agents(errors: &str, settings: &Settings, args: &[OsString]) -> bo
             .as_ref()
             .is_some_and(|login| arg == login.account.as_str())
     };
-    let gone = [
-        "did not receive any response",
-        "could not connect",
-        "Could not connect",
-    ];
-    gone.iter().any(|text| errors.contains(text))
+    errors.contains("did not receive any response")
         || (errors.contains("account not loaded") && args.iter().any(is_ours))
 }

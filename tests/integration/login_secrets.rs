@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Container, Ended, Installation, RESTIC_PASSWORD, docker, ended, image};
 use crate::healthchecks::Healthchecks;
-use crate::rig::{OIDC_PASSWORD, Rig};
+use crate::rig::{OIDC_PASSWORD, Realm, Rig};
 use known::Secrets;
 
 const REST_PASSWORD: &str = "planted-rest-password-3be7";
@@ -111,14 +111,13 @@ impl Seen {
     }
 
     /// Both streams of a command.
-    fn command(&mut self, end: Ended) {
-        let text = end.all();
-        self.texts.push((end.command, text));
+    fn command(&mut self, end: &Ended) {
+        self.text(&end.command, end.all());
     }
 
     /// What it says on standard error, where standard output is for credentials.
-    fn errors(&mut self, end: Ended) {
-        self.text(&end.command, end.stderr);
+    fn errors(&mut self, end: &Ended) {
+        self.text(&end.command, end.stderr.clone());
     }
 
     #[track_caller]
@@ -136,123 +135,154 @@ impl Seen {
     }
 }
 
-/// Every command fails once the login is refused and the last credentials have ended.
-#[track_caller]
-fn all_refused(containers: [&Container; 2], bucket: &str, seen: &mut Seen) {
-    for line in [
-        &["backup", "/backup/dir1"][..],
-        &["forget", "--keep-last=1"],
-        &["restic", "snapshots"],
-        &["rclone", "-vv", "lsf", bucket],
-        &["credential-process"],
-        &["oidc-token", "infncloud"],
-        &["healthcheck"],
-    ] {
-        for container in containers {
-            let end = container.exec(line.iter().copied());
-            assert_ne!(end.code, 0, "{}", end.command);
-            seen.command(end);
+/// A user with a realm and a check of his own, and what others see of him.
+struct Story {
+    realm: Realm,
+    healthchecks: Healthchecks,
+    installation: Installation,
+    bucket: String,
+    secrets: Secrets,
+    seen: Seen,
+}
+
+impl Story {
+    fn new(script: &str, log: [&str; 2]) -> Self {
+        let realm = Rig::get().realm(script);
+        let healthchecks = Healthchecks::start();
+        let url = healthchecks.url_for_containers();
+        let installation = Installation::on_realm(&realm, "alice")
+            .env("LOG_LEVEL", log[0])
+            .env("LOG_FORMAT", log[1])
+            .env("RESTIC_REST_USERNAME", "backup")
+            .env("RESTIC_REST_PASSWORD", REST_PASSWORD)
+            .env("STS_DURATION", "10s")
+            .env("RCLONE_VERBOSE", "2")
+            .env("BACKUP_CHECK_URL", &url)
+            .env("FORGET_CHECK_URL", &url)
+            .env("TOKEN_CHECK_URL", &url);
+        installation.write("file", "content");
+        realm.control(&json!({"approve": installation.user()}).to_string());
+        let mut secrets = Secrets::default();
+        for (name, value) in [
+            ("OIDC_PASSWORD", OIDC_PASSWORD),
+            ("RESTIC_PASSWORD", RESTIC_PASSWORD),
+            ("RESTIC_REST_PASSWORD", REST_PASSWORD),
+            ("the check's ID", crate::healthchecks::CHECK),
+        ] {
+            secrets.add(name, value);
         }
+        Self {
+            bucket: format!("infncloud:/{}", installation.user()),
+            realm,
+            healthchecks,
+            installation,
+            secrets,
+            seen: Seen::default(),
+        }
+    }
+
+    /// A command that ends with this code; what it prints is seen.
+    fn sees(&mut self, container: &Container, line: &[&str], code: i32) {
+        let words = line.iter().map(|word| match *word {
+            "BUCKET" => &self.bucket,
+            word => word,
+        });
+        self.seen.command(&container.exec(words).code(code));
+    }
+
+    /// All that works, in the server's container.
+    fn works(&mut self, server: &Container) {
+        for line in [
+            &["backup", "--verbose=2", "/backup/dir1"][..],
+            &["forget", "--keep-last=1", "--prune"],
+            &["check-refresh-token"],
+            &["restic", "snapshots"],
+            &["rclone", "-vv", "lsf", "BUCKET"],
+        ] {
+            self.sees(server, line, 0);
+        }
+    }
+
+    /// All that fails, while the provider quotes the token in its refusal.
+    fn is_refused(&mut self, refusal: &Value, server: &Container, beside: &Container) {
+        let answer = json!({"answer": refusal}).to_string();
+        self.realm.control(&answer);
+        self.sees(server, &["check-refresh-token"], 77);
+        server.wait_for("the last credentials have ended", |server| {
+            server.exec(["credential-process"]).code == 77
+        });
+        for line in [
+            &["backup", "/backup/dir1"][..],
+            &["forget", "--keep-last=1"],
+            &["restic", "snapshots"],
+            &["rclone", "-vv", "lsf", "BUCKET"],
+            &["credential-process"],
+            &["oidc-token", "infncloud"],
+        ] {
+            self.sees(server, line, 77);
+            self.sees(beside, line, 77);
+        }
+        self.sees(server, &["healthcheck"], 1);
     }
 }
 
 /// From the first login to one that is refused with its token quoted, and back.
-fn story(script: &str, refusal: &Value, log: [&str; 2]) {
-    let rig = Rig::get();
-    let realm = rig.realm(script);
-    let healthchecks = Healthchecks::start();
-    let installation = Installation::on_realm(&realm, "alice")
-        .env("LOG_LEVEL", log[0])
-        .env("LOG_FORMAT", log[1])
-        .env("RESTIC_REST_USERNAME", "backup")
-        .env("RESTIC_REST_PASSWORD", REST_PASSWORD)
-        .env("STS_DURATION", "10s")
-        .env("RCLONE_VERBOSE", "2");
-    let url = healthchecks.url_for_containers();
-    let installation = ["BACKUP", "FORGET", "TOKEN"]
-        .iter()
-        .fold(installation, |all, job| {
-            all.env(&format!("{job}_CHECK_URL"), &url)
-        });
-    installation.write("file", "content");
-    realm.control(&json!({"approve": installation.user()}).to_string());
-    let bucket = format!("infncloud:/{}", installation.user());
-
-    let mut seen = Seen::default();
-    let mut secrets = Secrets::default();
-    for (name, value) in [
-        ("OIDC_PASSWORD", OIDC_PASSWORD),
-        ("RESTIC_PASSWORD", RESTIC_PASSWORD),
-        ("RESTIC_REST_PASSWORD", REST_PASSWORD),
-        ("the check's ID", crate::healthchecks::CHECK),
-    ] {
-        secrets.add(name, value);
-    }
-
-    let beside = installation.start_program("sleep", ["600"]);
+fn tell(script: &str, refusal: &Value, log: [&str; 2]) {
+    let mut story = Story::new(script, log);
+    let beside = story.installation.start_program("sleep", ["600"]);
     let sampler = Sampler::start(&beside);
-    seen.command(beside.exec(["config"]).ok());
-    learn(&mut secrets, &beside, "of the first login");
-    seen.command(beside.exec(["backup", "--verbose=2", "/backup/dir1"]).ok());
+    story.sees(&beside, &["config"], 0);
+    learn(&mut story.secrets, &beside, "of the first login");
+    story.sees(&beside, &["backup", "--verbose=2", "/backup/dir1"], 0);
 
-    let server = installation.server();
+    let server = story.installation.server();
     let server_sampler = Sampler::start(&server);
     let rclone = server.pid("rclone", "serve");
     let token = variable(&server, rclone, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    secrets.add("the endpoint's token", &token.expect("a token"));
-    for line in [
-        &["backup", "--verbose=2", "/backup/dir1"][..],
-        &["forget", "--keep-last=1", "--prune"],
-        &["check-refresh-token"],
-        &["restic", "snapshots"],
-        &["rclone", "-vv", "lsf", &bucket],
-    ] {
-        seen.command(server.exec(line.iter().copied()).ok());
-    }
-    seen.command(beside.exec(["reauth"]).ok());
-    learn(&mut secrets, &server, "of the second login");
-    seen.command(beside.exec(["rclone", "-vv", "lsf", &bucket]).ok());
-
-    realm.control(&json!({"answer": refusal}).to_string());
-    seen.command(server.exec(["check-refresh-token"]).code(77));
-    server.wait_for("the server has told it", |server| {
-        server.logs().contains("refuses the login") || server.logs().contains("has ended")
-    });
-    server.wait_for("the last credentials have ended", |server| {
-        server.exec(["credential-process"]).code == 77
-    });
-    all_refused([&server, &beside], &bucket, &mut seen);
+    story
+        .secrets
+        .add("the endpoint's token", &token.expect("a token"));
+    story.works(&server);
+    story.sees(&beside, &["reauth"], 0);
+    learn(&mut story.secrets, &server, "of the second login");
+    story.sees(&beside, &["rclone", "-vv", "lsf", "BUCKET"], 0);
+    story.is_refused(refusal, &server, &beside);
     let server_lines = server_sampler.lines();
-    assert_private(&server, &secrets);
+    assert_private(&server, &story.secrets);
     server.stop();
-    seen.command(beside.exec(["oidc-token", "infncloud"]).code(77));
-    seen.command(beside.exec(["check-refresh-token"]).code(77));
-    realm.control(r#"{"answer": null}"#);
-    seen.command(beside.exec(["config", "--force"]).ok());
-    learn(&mut secrets, &beside, "of the third login");
-    seen.errors(beside.exec(["credential-process"]).ok());
 
+    story.sees(&beside, &["oidc-token", "infncloud"], 77);
+    story.sees(&beside, &["check-refresh-token"], 77);
+    story.realm.control(r#"{"answer": null}"#);
+    story.sees(&beside, &["config", "--force"], 0);
+    learn(&mut story.secrets, &beside, "of the third login");
+    let seen = &mut story.seen;
+    seen.errors(&beside.exec(["credential-process"]).ok());
     let lines = sampler.lines();
-    assert_private(&beside, &secrets);
+    assert_private(&beside, &story.secrets);
+
     for (lines, program) in [
         (&lines, "oidc-agent -d"),
         (&lines, "rclone -vv lsf"),
         (&lines, "oidc-token --aud"),
         (&server_lines, "rclone serve restic"),
         (&server_lines, "oidc-agent -d"),
-        (&server_lines, "/usr/bin/restic --option"),
+        (
+            &server_lines,
+            "/usr/bin/restic --option=rest.connections=16 backup",
+        ),
     ] {
         assert!(lines.contains(program), "{program} is not among:\n{lines}");
     }
     seen.text("the process list", lines);
     seen.text("the server's process list", server_lines);
     seen.text("the server's log", server.logs());
-    for ping in healthchecks.pings() {
+    for ping in story.healthchecks.pings() {
         seen.text("the report", format!("{:?}\n{}", ping.headers, ping.body));
     }
-    // Not but by its words is it known that the quotation came as far as to us.
+    // By its marks it is known that the quotation came as far as to us.
     seen.contain("[redacted]");
-    seen.hold_no(&secrets);
+    seen.hold_no(&story.secrets);
 }
 
 /// Nothing in the volume is for others to read, but restic's marks on its cache (in a folder of mode 0700); and none of
@@ -277,7 +307,7 @@ fn a_login_shows_no_secret_where_refresh_tokens_are_jwts() {
     let quotation = json!({
         "status": 401, "error": "invalid_token", "description": "Expired refresh token: TOKEN"
     });
-    story("{}", &quotation, ["trace", "text"]);
+    tell("{}", &quotation, ["trace", "text"]);
 }
 
 #[test]
@@ -285,7 +315,7 @@ fn a_login_shows_no_secret_where_refresh_tokens_are_opaque_and_logs_json() {
     let quotation = json!({
         "status": 400, "error": "invalid_grant", "description": "TOKEN of USER is no good (TOKEN)"
     });
-    story(
+    tell(
         r#"{"refresh_token": "opaque"}"#,
         &quotation,
         ["debug", "json"],

@@ -99,13 +99,13 @@ pub(super) async fn token(
     read_token(&answer)
 }
 
-/// Returns when the agent has answered all that it was asked before, or after the deadline: it does one at a time.
-pub(super) async fn wait_for_others(socket: &Path, deadline: Duration) {
+/// Returns when the agent has answered all that it was asked before, as it does one at a time; false: not by the deadline.
+pub(super) async fn wait_for_others(socket: &Path, deadline: Duration) -> bool {
     let request = Request {
         request: "loaded_accounts",
         token: None,
     };
-    let _ = ask(socket, &request, deadline).await;
+    !matches!(ask(socket, &request, deadline).await, Err(Failure::Late(_)))
 }
 
 fn read_token(answer: &[u8]) -> Result<SecretString, Failure> {
