@@ -1,7 +1,7 @@
 //! How many requests restic has under way at the REST server, which is how many rclone has at the storage.
 //!
 //! restic's extended option `rest.connections` (its documentation, "Tuning Backup Parameters") has no variable of its
-//! own. The default was measured: docs/performance.md.
+//! own. The default is from measurements on a busy machine, and to be confirmed: docs/performance.md.
 
 use std::ffi::OsString;
 
