@@ -29,7 +29,7 @@ pub use neighbour::{ask, ask_for_renewal};
 use following::Following;
 
 /// A keeper that is asked to stop ends its agent within this time.
-const STOP: Duration = Duration::from_secs(12);
+const STOP: Duration = Duration::from_secs(8);
 /// A keeper that ends leaves its place within this time.
 const SUCCESSION: Duration = Duration::from_secs(10);
 /// Requests that wait for a renewal beside the ones in line are refused: a flood of them must not use up the memory.

@@ -38,7 +38,7 @@ const START: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 /// So long the requests that are under way may go on before the agent is ended: several in a row, each of which takes half
 /// a second, or more on a busy machine. A stop of the container does not wait so long: PID 1 has the last word.
-const LAST_REQUEST: Duration = Duration::from_secs(8);
+const LAST_REQUEST: Duration = Duration::from_secs(4);
 /// After SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -187,7 +187,7 @@ impl Agent {
         })
     }
 
-    /// Ends it and all that it has forked, and removes its socket; takes 9 s at most.
+    /// Ends it and all that it has forked, and removes its socket; takes 5 s at most.
     ///
     /// A request that is under way, ours or another client's, is let through if it can be. Where refresh tokens are of
     /// one use the agent has the new one for a quarter of a second before it is in the file (it makes the key of the
