@@ -23,10 +23,12 @@ mod following;
 mod keeping;
 mod neighbour;
 mod renewal;
+mod terms;
 
-pub use neighbour::{ask, ask_for_renewal};
+pub use neighbour::Neighbour;
 
 use following::Following;
+use terms::Terms;
 
 /// A keeper that is asked to stop ends its agent within this time.
 const STOP: Duration = Duration::from_secs(8);
@@ -46,6 +48,8 @@ pub struct Status {
     pub agent: Option<PathBuf>,
     /// How many renewals were tried since the keeper began; 0: none has come to its end yet.
     pub tries: u64,
+    /// What the keeper works with.
+    terms: Option<Terms>,
 }
 
 impl Status {
@@ -89,10 +93,8 @@ pub struct Handle {
 /// What the keeping task works with.
 #[derive(Debug)]
 struct Part {
+    settings: Settings,
     login: settings::Login,
-    environment: settings::Environment,
-    trust: crate::trust::Trust,
-    home: PathBuf,
     volume: Volume,
     status: watch::Sender<Status>,
     wishes: mpsc::Receiver<Wish>,
@@ -113,10 +115,8 @@ impl Keeper {
             wishes: wish_sender,
         };
         let part = Part {
+            settings: settings.clone(),
             login,
-            environment: settings.environment.clone(),
-            trust: settings.trust.clone(),
-            home: settings.home.clone(),
             volume: volume.clone(),
             status,
             wishes,
@@ -136,9 +136,14 @@ impl Keeper {
         self.handle.clone()
     }
 
+    /// Begins to end the agent, if it is ours; what is known is still told.
+    pub fn begin_to_stop(&self) {
+        let _ = self.stop.send(true);
+    }
+
     /// Ends the agent, if it is ours, and returns when it is gone.
     pub async fn stop(mut self) {
-        let _ = self.stop.send(true);
+        self.begin_to_stop();
         if timeout(STOP, &mut self.task).await.is_err() {
             self.task.abort();
         }

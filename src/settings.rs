@@ -57,7 +57,7 @@ impl fmt::Display for Problem {
 }
 
 /// Everything the program takes from its environment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The home folder, which the volume holds.
     pub home: PathBuf,
@@ -114,6 +114,12 @@ struct Raw {
     log_level: Option<String>,
 }
 
+impl Raw {
+    fn home(&self) -> PathBuf {
+        PathBuf::from(self.home.as_deref().unwrap_or("/home/user"))
+    }
+}
+
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
 ///
 /// A ping URL is a capability: who has it can silence an alert.
@@ -166,11 +172,10 @@ impl Settings {
         let logging = parse_logging(&raw, &mut problems);
         let checks = Checks::parse(environment.vars(), &mut warnings);
 
+        let home = raw.home();
         match (remote, raw.restic_password, rest) {
             (Some(remote), Some(password), Some(rest)) if problems.is_empty() => Ok(Self {
-                home: raw
-                    .home
-                    .map_or_else(|| PathBuf::from("/home/user"), PathBuf::from),
+                home,
                 remote,
                 login,
                 trust,

@@ -25,6 +25,12 @@ pub enum Trouble {
         /// The issuer of the settings.
         wanted: String,
     },
+    /// Who keeps the login was started before the settings were changed.
+    #[error("the running server was started with other settings than this command: {variables}")]
+    OtherSettings {
+        /// The variables whose values differ, separated by commas.
+        variables: String,
+    },
     /// oidc-agent cannot be started, ended, or does not answer where no provider is to blame.
     #[error("oidc-agent does not work: {detail}")]
     Agent {
@@ -37,6 +43,14 @@ pub enum Trouble {
         /// Its address.
         issuer: String,
         /// What was seen.
+        detail: String,
+    },
+    /// Its certificate proves nothing to us.
+    #[error("the certificate of the login service {issuer} is not trusted: {detail}")]
+    ProviderUntrusted {
+        /// Its address.
+        issuer: String,
+        /// What is wrong with it.
         detail: String,
     },
     /// It answers, and not as it should: 5xx, HTML, nonsense.
@@ -99,6 +113,14 @@ pub enum Trouble {
         /// What was seen.
         detail: String,
     },
+    /// The certificate of STS proves nothing to us.
+    #[error("the certificate of the storage {endpoint} is not trusted: {detail}")]
+    StsUntrusted {
+        /// Its address.
+        endpoint: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// STS answers, and not as it should.
     #[error("the storage {endpoint} does not give credentials: {detail}")]
     StsFailing {
@@ -153,6 +175,9 @@ impl Trouble {
             Self::NoLogin
             | Self::WrongPassword
             | Self::OtherIssuer { .. }
+            | Self::OtherSettings { .. }
+            | Self::ProviderUntrusted { .. }
+            | Self::StsUntrusted { .. }
             | Self::LoginEnded { .. }
             | Self::LoginRefused { .. }
             | Self::ClientRefused { .. }
@@ -181,6 +206,7 @@ impl Trouble {
         matches!(
             self,
             Self::StsUnreachable { .. }
+                | Self::StsUntrusted { .. }
                 | Self::StsFailing { .. }
                 | Self::TokenRefused { .. }
                 | Self::RoleRefused { .. }
@@ -210,6 +236,9 @@ impl Trouble {
             Self::NoLogin
             | Self::WrongPassword
             | Self::OtherIssuer { .. }
+            | Self::OtherSettings { .. }
+            | Self::ProviderUntrusted { .. }
+            | Self::StsUntrusted { .. }
             | Self::WrongIssuer { .. }
             | Self::OwnClientRefused { .. }
             | Self::NotRegistered { .. }
@@ -228,6 +257,13 @@ impl Trouble {
             }
             Self::OtherIssuer { .. } => {
                 "Correct OIDC_ISSUER, or log in there: docker compose run --rm cloud-backup config --force"
+            }
+            Self::OtherSettings { .. } => {
+                "For the server to take the present ones: docker compose up -d --force-recreate; then try again."
+            }
+            Self::ProviderUntrusted { .. } | Self::StsUntrusted { .. } => {
+                "If its authority is one of your own, name its certificate in EXTRA_CA_FILE; else its owner has to mend it. \
+                 It is not connected to before."
             }
             Self::Agent { .. } => {
                 "It is started again by itself. If this stays: docker compose restart cloud-backup"
@@ -261,7 +297,9 @@ impl Trouble {
                 "Nothing to do if it comes back: it is tried again. Else check S3_ENDPOINT and the network of this machine."
             }
             Self::TokenRefused { .. } => "Check OIDC_ISSUER and OIDC_AUDIENCE.",
-            Self::RoleRefused { .. } => "Check S3_ROLE, and that your account may use the storage.",
+            Self::RoleRefused { .. } => {
+                "Check S3_ROLE and OIDC_AUDIENCE, and that your account may use the storage."
+            }
             Self::SessionRefused { .. } => "Set STS_DURATION to another time, such as 1h.",
             Self::Clock { .. } => "Set the clock of this machine (timedatectl set-ntp true).",
             Self::Neighbour { .. } => {

@@ -50,6 +50,12 @@ impl Trust {
         }
     }
 
+    /// The content of `EXTRA_CA_FILE`.
+    #[must_use]
+    pub fn extra(&self) -> Option<&[u8]> {
+        self.extra.as_ref().map(|extra| extra.pem.as_slice())
+    }
+
     /// The file in the volume with all of them, for programs that take a bundle only; written where it differs.
     ///
     /// oidc-agent saves its path in the account (`--cp`), so it is always there, also without extra ones.

@@ -18,29 +18,40 @@ pub fn reason(error: &reqwest::Error, connect: Duration, request: Duration) -> S
             format!("no answer within {}", seconds(request))
         };
     }
-    let mut cause: &(dyn Error + 'static) = error;
-    loop {
-        if let Some(reason) = known(cause) {
-            return reason;
-        }
+    if let Some(flaw) = untrusted(error) {
+        return format!("its certificate is not trusted: {flaw}");
+    }
+    match (causes(error).find_map(known), causes(error).skip(1).last()) {
+        (Some(reason), _) => reason,
+        (None, Some(last)) => without_tokens(&last.to_string()),
+        // reqwest's own text is the first of the chain, and has the address with it.
+        (None, None) => "the request failed".to_owned(),
+    }
+}
+
+/// What is wrong with the certificate, where that is the reason.
+#[must_use]
+pub fn untrusted(error: &reqwest::Error) -> Option<String> {
+    causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(error)) => Some(flaw(error)),
+        _ => None,
+    })
+}
+
+/// The error and what it was caused by, down to the first cause.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&cause| {
         // What an I/O error wraps is no source of it, and may be what counts.
         let inner = cause
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
             .map(|inner| inner as &(dyn Error + 'static));
-        match inner.or_else(|| cause.source()) {
-            Some(next) => cause = next,
-            // reqwest's own text is the first of the chain, and has the address with it.
-            None if std::ptr::addr_eq(cause, error) => return "the request failed".to_owned(),
-            None => return without_tokens(&cause.to_string()),
-        }
-    }
+        inner.or_else(|| cause.source())
+    })
 }
 
 fn known(cause: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(rustls::Error::InvalidCertificate(error)) = cause.downcast_ref() {
-        return Some(format!("its certificate is not trusted: {}", flaw(error)));
-    }
     if let Some(rustls::Error::InvalidMessage(_)) = cause.downcast_ref() {
         return Some("what answers there does not speak TLS".to_owned());
     }

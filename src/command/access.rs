@@ -76,6 +76,13 @@ impl StorageAccess {
         Ok(())
     }
 
+    /// Begins to end the agent, where it is ours, beside what else has to end.
+    pub(super) fn begin_to_close(&self) {
+        if let Some(opened) = &self.login {
+            opened.keeper.begin_to_stop();
+        }
+    }
+
     /// Ends the agent, where it is ours. Needed: one that is killed in the middle of a refresh can lose the login.
     pub(super) async fn close(self) {
         if let Some(opened) = self.login {

@@ -89,7 +89,7 @@ pub(super) fn write_files(home: &Path, login: &settings::Login) -> Result<()> {
 pub(super) fn lock(volume: &Volume) -> Result<Lock> {
     match volume.lock_login_change()? {
         Locking::Ours(lock) => Ok(lock),
-        Locking::Held(holder) => Err(Error::AlreadyRunning {
+        Locking::Held(holder) => Err(Error::AlreadyLoggingIn {
             holder: Holder::describe(holder.as_ref()),
         }),
     }

@@ -5,7 +5,6 @@ use std::io::Write;
 use crate::credentials;
 use crate::error::{Error, Result};
 use crate::supervise::Interrupts;
-use crate::trouble::Trouble;
 use crate::volume::Volume;
 
 use super::access::{PATIENCE, with_access};
@@ -16,7 +15,9 @@ pub(super) async fn run() -> Result<u8> {
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
     let end = with_access(&settings, &volume, async |access| {
-        let keeper = access.keeper().ok_or(Trouble::NoLogin)?;
+        let keeper = access.keeper().ok_or_else(|| Error::NoLoginNeeded {
+            remote: settings.remote.to_string(),
+        })?;
         interrupts
             .unless(async { Ok(keeper.wait_for_credentials(PATIENCE).await?) })
             .await

@@ -55,6 +55,9 @@ pub(super) async fn log_in(
         &settings.trust,
     )
     .await?;
+    // First the room for it: a volume that is full or not ours must not cost the user a login in the browser.
+    let staged = Store::new(&settings.home).stage(&login.issuer)?;
+    staged.require_room()?;
     let (client, device) = begin(&provider, login, known).await?;
     show(&device);
     let tokens = provider
@@ -75,7 +78,6 @@ pub(super) async fn log_in(
         None => "\nLogged in. Saving the login ...".to_owned(),
     });
     let made = about.made;
-    let staged = Store::new(&settings.home).stage(&login.issuer)?;
     save(
         settings,
         login,
@@ -84,7 +86,8 @@ pub(super) async fn log_in(
         &client,
         refresh_token.clone(),
     )
-    .await?;
+    .await
+    .map_err(refused_at_once)?;
     let expiry = Expiry::find(&provider, &client, &refresh_token, Some(made))
         .await
         .ok()
@@ -123,6 +126,16 @@ async fn begin(
     let client = provider.register(&name, &login.scope).await?;
     let device = provider.begin_login(&client, &login.scope).await?;
     Ok((client, device))
+}
+
+/// A login that was made a moment ago has not ended: its provider wants something first, and says so by the same code.
+fn refused_at_once(error: Error) -> Error {
+    match error {
+        Error::Login(Trouble::LoginEnded { detail }) => {
+            Error::Login(Trouble::LoginRefused { detail })
+        }
+        other => other,
+    }
 }
 
 /// A client that the user has set is his to correct.

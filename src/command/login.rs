@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::error::{Error, Result};
-use crate::keeper::{self, Status};
+use crate::keeper::{Neighbour, Status};
 use crate::settings::Settings;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
@@ -16,8 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the keeper of the login knows; `None` where the storage needs none, or where nobody answers.
 pub(super) async fn known(settings: &Settings, volume: &Volume) -> Option<Status> {
-    settings.login.as_ref()?;
-    keeper::ask(volume).await
+    Neighbour::new(settings, volume)?.status().await
 }
 
 /// Waits until the keeper has credentials; an error says why it has none.

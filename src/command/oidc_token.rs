@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::keeper::Handle;
 use crate::settings::Settings;
 use crate::supervise::{Interrupts, Invocation, find_program, without_tokens};
 use crate::trouble::Trouble;
@@ -41,19 +42,14 @@ async fn at_the_agent(
     args: Vec<OsString>,
     interrupts: &mut Interrupts,
 ) -> Result<u8> {
-    let keeper = access.keeper().ok_or(Trouble::NoLogin)?;
+    let keeper = access.keeper().ok_or_else(|| Error::NoLoginNeeded {
+        remote: settings.remote.to_string(),
+    })?;
     let until = Instant::now() + PATIENCE;
     loop {
-        // What comes after the token (STS) is of no concern here, so that only the agent counts.
-        let waited = interrupts
-            .unless(async { Ok(keeper.wait_for_credentials(PATIENCE).await) })
-            .await?;
-        let Some(socket) = keeper.status().agent else {
-            let no_agent = Trouble::Agent {
-                detail: "it has not loaded the login".to_owned(),
-            };
-            return Err(waited.err().unwrap_or(no_agent).into());
-        };
+        let socket = interrupts
+            .unless(async { Ok(loaded(&keeper, until).await) })
+            .await??;
         let invocation = invocation(settings, &socket, &args)?;
         let (code, errors) = pass_through::run_and_keep_errors(&invocation, interrupts).await?;
         if code != 0 && is_between_agents(&errors, settings, &args) && Instant::now() < until {
@@ -67,6 +63,28 @@ async fn at_the_agent(
         // Providers quote refresh tokens in their errors.
         let _ = std::io::stderr().write_all(without_tokens(&errors).as_bytes());
         return Ok(code);
+    }
+}
+
+/// The socket of an agent that has the login loaded; else why there is none.
+///
+/// Credentials may still be good while the agent is down. So where it is down a renewal, which needs it, tells the reason.
+async fn loaded(keeper: &Handle, until: Instant) -> Result<PathBuf, Trouble> {
+    // What comes after the token (STS) is of no concern here, so that only the agent counts.
+    let mut trouble = keeper.wait_for_credentials(PATIENCE).await.err();
+    loop {
+        if let Some(socket) = keeper.status().agent {
+            return Ok(socket);
+        }
+        if let Some(trouble) = trouble {
+            return Err(trouble);
+        }
+        trouble = keeper.renew(PATIENCE).await.err();
+        if trouble.is_none() && Instant::now() > until {
+            return Err(Trouble::Agent {
+                detail: "it has not loaded the login".to_owned(),
+            });
+        }
     }
 }
 

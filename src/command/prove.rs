@@ -3,7 +3,7 @@
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
-use crate::keeper::{self, Handle};
+use crate::keeper::{Handle, Neighbour};
 use crate::settings::Settings;
 use crate::storage::probe;
 use crate::supervise::Interrupts;
@@ -55,10 +55,10 @@ async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
     let taken = interrupts
         .unless(async {
             // Its old credentials may still be good: they would prove nothing.
-            keeper::ask_for_renewal(volume)
-                .await
-                .transpose()
-                .map_err(Into::into)
+            match Neighbour::new(settings, volume) {
+                Some(neighbour) => neighbour.renew().await.transpose().map_err(Into::into),
+                None => Ok(None),
+            }
         })
         .await?;
     with_access(settings, volume, async |access| {

@@ -2,16 +2,25 @@
 //!
 //! The running server takes it by itself; requests in flight are not touched.
 
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
 use crate::error::{Error, Result};
-use crate::identity::agent::read_account;
-use crate::identity::store::{Login, Store};
-use crate::settings::{self, Client, Settings};
+use crate::identity::agent::{StoredAccount, access_token, read_account};
+use crate::identity::store::{About, Login, Store};
+use crate::jwt;
+use crate::settings::{self, Settings};
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
+use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
 use super::{config as configuration, prove};
+
+/// The token that tells whose the old login is.
+const TOKEN: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
@@ -39,16 +48,21 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     if let Some(trouble) = configuration::other_issuer(&current, login) {
         return Err(trouble.into());
     }
-    let client = interrupts
-        .unless(known_client(settings, login, &current))
+    let account = interrupts
+        .unless(saved_account(settings, login, &current))
         .await?;
+    let client = account.client();
     settings.trust.bundle(&volume)?;
     configuration::write_files(&settings.home, login)?;
+    let owner = match &current.about {
+        Some(about) => Owner::from(about),
+        None => owner_by_token(settings, login, &volume, interrupts).await?,
+    };
     let new = interrupts
-        .unless(device_login::log_in(settings, login, &volume, client))
+        .unless(device_login::log_in(settings, login, &volume, Some(client)))
         .await?;
     if !force {
-        require_same_person(&current, &new)?;
+        require_same_person(&owner, login, &new.about)?;
     }
     configuration::warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
@@ -63,12 +77,12 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     .await
 }
 
-/// The client of the login in use: INDIGO IAM shows each registration to its user, so there is one for good.
-async fn known_client(
+/// The login in use, which is one of the provider that is set.
+async fn saved_account(
     settings: &Settings,
     login: &settings::Login,
     current: &Login,
-) -> Result<Option<Client>> {
+) -> Result<StoredAccount> {
     let account = read_account(
         &settings.environment,
         &current.folder,
@@ -76,19 +90,125 @@ async fn known_client(
         &login.password,
     )
     .await?;
-    Ok(account.is_of(&login.issuer).then(|| account.client()))
+    if account.is_of(&login.issuer) {
+        Ok(account)
+    } else {
+        Err(Error::Login(Trouble::OtherIssuer {
+            saved: account.issuer,
+            wanted: login.issuer.clone(),
+        }))
+    }
 }
 
-fn require_same_person(current: &Login, new: &device_login::NewLogin) -> Result<()> {
-    let Some(old) = &current.about else {
-        return Ok(());
-    };
-    if old.subject.is_none() || old.subject == new.about.subject {
-        return Ok(());
+/// Whose a login is, as far as that is known.
+struct Owner {
+    subject: Option<String>,
+    user: Option<String>,
+}
+
+impl From<&About> for Owner {
+    fn from(about: &About) -> Self {
+        Self {
+            subject: about.subject.clone(),
+            user: about.user.clone(),
+        }
     }
-    let name = |user: &Option<String>| user.clone().unwrap_or_else(|| "somebody".to_owned());
-    Err(Error::OtherPerson {
-        old: name(&old.user),
-        new: name(&new.about.user),
+}
+
+/// Whose a login is that nobody has written down (one of before, or of oidc-gen alone): its token tells, if it still
+/// gives one.
+async fn owner_by_token(
+    settings: &Settings,
+    login: &settings::Login,
+    volume: &Volume,
+    interrupts: &mut Interrupts,
+) -> Result<Owner> {
+    let claims = with_access(settings, volume, async |access| {
+        let ask = async {
+            // Only a keeper that has renewed has an agent with the login; what comes after the token is of no concern.
+            let keeper = access.keeper()?;
+            let _ = keeper.renew(PATIENCE).await;
+            let agent = keeper.status().agent?;
+            let (account, audience) = (&login.account, &login.audience);
+            let token = access_token(&agent, &login.issuer, account, audience, TOKEN).await;
+            jwt::claims(token.ok()?.expose_secret())
+        };
+        interrupts.unless(async { Ok(ask.await) }).await
     })
+    .await?
+    .unwrap_or_default();
+    Ok(Owner {
+        subject: claims.sub,
+        user: claims.preferred_username,
+    })
+}
+
+/// The new login must be of the same person; where nobody knows whose the old one was, of the one that is set.
+fn require_same_person(old: &Owner, login: &settings::Login, new: &About) -> Result<()> {
+    let name = |user: &Option<String>| user.clone().unwrap_or_else(|| "somebody".to_owned());
+    match &old.subject {
+        Some(subject) if Some(subject) == new.subject.as_ref() => Ok(()),
+        Some(_) => Err(Error::OtherPerson {
+            old: name(&old.user),
+            new: name(&new.user),
+        }),
+        None if login.user.is_some() && login.user == new.user => Ok(()),
+        None => Err(Error::OwnerUnknown {
+            new: name(&new.user),
+            set: login.user.clone().unwrap_or_else(|| "not set".to_owned()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn login(user: Option<&str>) -> settings::Login {
+        let set = [
+            ("AAI_USER", user),
+            ("BACKUP_REMOTE", Some("infncloud:/bucket/path")),
+            ("OIDC_PASSWORD", Some("planted")),
+            ("RESTIC_PASSWORD", Some("planted")),
+        ];
+        let set = set
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into(), value?.into())));
+        Settings::from_vars(set).unwrap().login.unwrap()
+    }
+
+    fn is_accepted(
+        old: (Option<&str>, Option<&str>),
+        set: Option<&str>,
+        new: (&str, &str),
+    ) -> bool {
+        let old = Owner {
+            subject: old.0.map(str::to_owned),
+            user: old.1.map(str::to_owned),
+        };
+        let new = About {
+            issuer: String::new(),
+            subject: Some(new.0.to_owned()),
+            user: Some(new.1.to_owned()),
+            made: Timestamp::UNIX_EPOCH,
+        };
+        require_same_person(&old, &login(set), &new).is_ok()
+    }
+
+    #[test]
+    fn the_subject_counts_and_the_name_does_not() {
+        let old = (Some("1"), Some("alice"));
+        assert!(is_accepted(old, Some("bob"), ("1", "renamed")));
+        assert!(!is_accepted(old, Some("alice"), ("2", "alice")));
+    }
+
+    #[test]
+    fn where_the_old_owner_is_unknown_the_user_that_is_set_counts() {
+        let old = (None, None);
+        assert!(is_accepted(old, Some("alice"), ("1", "alice")));
+        assert!(!is_accepted(old, Some("alice"), ("2", "bob")));
+        assert!(!is_accepted(old, None, ("1", "alice")));
+    }
 }

@@ -76,6 +76,7 @@ async fn serve(
         never = tell(access.keeper(), server.endpoint(), settings) => match never {},
     };
     tracing::info!("stopping on {signal}");
+    access.begin_to_close();
     server.stop(Grace::new(settings.stop_grace).server()).await;
     let _ = std::fs::remove_file(socket);
     Ok(())

@@ -71,6 +71,7 @@ async fn with_own_server<T>(
         ))
         .await?;
     let end = work(server.endpoint(), interrupts).await;
+    access.begin_to_close();
     server.stop(Grace::new(settings.stop_grace).server()).await;
     end
 }

@@ -88,11 +88,19 @@ impl Sts {
             Ok(response) => Answer::read(response).await,
             Err(error) => Err(error),
         }
-        .map_err(|error| Trouble::StsUnreachable {
-            endpoint: self.expected.endpoint.clone(),
-            detail: why(&error),
-        })?;
+        .map_err(|error| self.unreachable(&error))?;
         answer.judge(token, self.session, &self.expected, Timestamp::now())
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Trouble {
+        let endpoint = self.expected.endpoint.clone();
+        match unreachable::untrusted(error) {
+            Some(detail) => Trouble::StsUntrusted { endpoint, detail },
+            None => Trouble::StsUnreachable {
+                endpoint,
+                detail: why(error),
+            },
+        }
     }
 }
 

@@ -67,6 +67,10 @@ fn one_of_each() -> Vec<Error> {
             old: text(),
             new: text(),
         },
+        Error::OwnerUnknown {
+            new: text(),
+            set: text(),
+        },
         Error::ProbeFailed {
             doing: "x",
             detail: text(),
@@ -82,6 +86,8 @@ fn one_of_each() -> Vec<Error> {
         },
         Error::AnotherServer { holder: text() },
         Error::AlreadyRunning { holder: text() },
+        Error::AlreadyLoggingIn { holder: text() },
+        Error::NoLoginNeeded { remote: text() },
         Error::LocksInUse,
         Error::OtherRemote {
             server: text(),

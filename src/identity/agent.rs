@@ -149,13 +149,23 @@ impl Agent {
                 &self.log.since(mark).await,
                 &self.issuer,
             )),
-            Err(failure) => {
-                if matches!(failure, Failure::Late(_)) {
-                    self.set_stuck();
-                }
-                Err(failure.trouble(&self.issuer))
+            Err(Failure::Late(deadline)) => {
+                self.set_stuck();
+                Err(self.late(deadline))
             }
+            Err(failure) => Err(failure.trouble(&self.issuer)),
         }
+    }
+
+    /// Who is to blame for no answer: as a rule the provider, whom it waits for.
+    fn late(&self, deadline: Duration) -> Trouble {
+        if self.child.id().is_some_and(is_suspended) {
+            let deadline = humantime::format_duration(deadline);
+            return Trouble::Agent {
+                detail: format!("its process is suspended (SIGSTOP): no answer within {deadline}"),
+            };
+        }
+        Failure::Late(deadline).trouble(&self.issuer)
     }
 
     /// Whether a request has met its deadline: all later ones would wait behind it, so that a new agent is needed.
@@ -216,6 +226,14 @@ impl Agent {
             let _ = std::fs::remove_file(socket);
         }
     }
+}
+
+/// Whether a signal has stopped this process; proc_pid_stat(5).
+fn is_suspended(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name of the program stands in parentheses, and may have some of its own.
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    state.is_some_and(|state| state.starts_with('T'))
 }
 
 impl Drop for Agent {

@@ -37,7 +37,7 @@ pub fn refusal(issuer: &str, error: &str, description: &str) -> Trouble {
     }
 }
 
-/// Code and text as one short line without tokens and without control characters.
+/// Code and text as one short line without tokens, control characters, and the full stop that our own sentences add.
 pub(super) fn words(error: &str, description: &str) -> String {
     let text = match (error.trim(), description.trim()) {
         ("", text) | (text, "") => text.to_owned(),
@@ -49,7 +49,7 @@ pub(super) fn words(error: &str, description: &str) -> String {
         .collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     // Cut after the tokens are out: half a token would not be known as one.
-    without_tokens(&line)
+    without_tokens(line.trim_end_matches('.'))
         .chars()
         .take(MOST_CHARACTERS)
         .collect()

@@ -25,6 +25,9 @@ use crate::volume::{private_folder, write_whole};
 /// Where oidc-agent has its accounts by default, in the order in which it looks: a volume of before has a login there.
 const OLD_FOLDERS: [&str; 2] = [".config/oidc-agent", ".oidc-agent"];
 
+/// What a login needs at most, with what its change needs for a moment; bytes.
+const ROOM: usize = 256 * 1024;
+
 /// The logins of a volume.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -168,6 +171,17 @@ impl Staged {
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.folder.path().join("oidc-agent")
+    }
+
+    /// An error where the volume has no room for a login.
+    pub fn require_room(&self) -> Result<()> {
+        let file = self.folder.path().join("room");
+        write_whole(&file, &vec![b'.'; ROOM])
+            .and_then(|()| fs::remove_file(&file))
+            .map_err(|source| Error::Volume {
+                path: self.store.root.join("logins"),
+                source,
+            })
     }
 
     /// Puts this login in the place of the one in use, in one step.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::trouble::Trouble;
 use crate::volume::Holder;
 
-use super::{Part, Status, neighbour};
+use super::{Neighbour, Part, Status};
 
 /// Between two questions.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
@@ -26,8 +26,11 @@ impl Following {
     /// Asks once, makes the answer known, and waits a little; the caller then tries to take the keeper's place.
     pub(super) async fn follow(&mut self, part: &mut Part, holder: Option<&Holder>) {
         let asked = Instant::now();
+        let Some(neighbour) = Neighbour::new(&part.settings, &part.volume) else {
+            return;
+        };
         let answer = tokio::select! {
-            answer = neighbour::ask(&part.volume) => answer,
+            answer = neighbour.status() => answer,
             _ = part.stop.wait_for(|stop| *stop) => return,
         };
         let answers = answer.is_some();
@@ -49,7 +52,7 @@ impl Following {
         // Who did not answer an easy question is not asked a hard one.
         let end = if answers {
             tokio::select! {
-                end = neighbour::ask_for_renewal(&part.volume) => end,
+                end = neighbour.renew() => end,
                 _ = part.stop.wait_for(|stop| *stop) => return,
             }
         } else {

@@ -9,7 +9,7 @@ use crate::credentials::Credentials;
 use crate::trouble::Trouble;
 
 use super::renewal::Renewer;
-use super::{Part, Status, Wish, neighbour};
+use super::{Part, Status, Terms, Wish, neighbour};
 
 /// How often it is looked whether there is a new login, whether the agent lives, and what the clock says: a machine
 /// that slept, or whose clock was set, is noticed too.
@@ -25,6 +25,8 @@ const PAUSE_FOR_A_PERSON: Duration = Duration::from_mins(2);
 
 /// Runs the agent and renews the credentials until the stop.
 pub(super) async fn keep(part: &mut Part) {
+    let terms = Terms::new(&part.login, &part.settings.trust);
+    part.status.send_modify(|status| status.terms = Some(terms));
     let answering = neighbour::serve(part.handle.clone(), &part.volume);
     let mut renewer = match Renewer::new(part, answering.is_some()) {
         Ok(renewer) => renewer,

@@ -13,10 +13,13 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
+use crate::identity::agent::read_account;
+use crate::identity::store::Store;
+use crate::settings::{self, Settings};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
-use super::{Handle, Status};
+use super::{Handle, Status, Terms};
 
 /// A question about the status is answered within this time, be it with nothing known.
 const FIRST_TRY: Duration = Duration::from_secs(8);
@@ -69,14 +72,86 @@ async fn renew(State(handle): State<Handle>) -> Json<Result<(), Trouble>> {
     Json(handle.renew(RENEWAL).await)
 }
 
-/// What the keeper of this volume knows; `None` where there is none, or none in our reach.
-pub async fn ask(volume: &Volume) -> Option<Status> {
-    request(volume, reqwest::Method::GET, "status", FIRST_TRY * 2).await
+/// The keeper of a volume, as a command with these settings sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Neighbour<'a> {
+    settings: &'a Settings,
+    login: &'a settings::Login,
+    volume: &'a Volume,
 }
 
-/// Lets the keeper of this volume renew the credentials now, and gives how that ended; `None` as with [`ask`].
-pub async fn ask_for_renewal(volume: &Volume) -> Option<Result<(), Trouble>> {
-    request(volume, reqwest::Method::POST, "renew", RENEWAL * 2).await
+impl<'a> Neighbour<'a> {
+    /// Whoever keeps the login of this volume; `None` where the storage needs none.
+    #[must_use]
+    pub fn new(settings: &'a Settings, volume: &'a Volume) -> Option<Self> {
+        Some(Self {
+            settings,
+            login: settings.login.as_ref()?,
+            volume,
+        })
+    }
+
+    /// What it knows; `None` where there is nobody, or nobody in our reach.
+    ///
+    /// Of one with other settings only that is told: neither its credentials nor its troubles are ours.
+    pub async fn status(self) -> Option<Status> {
+        let told: Status =
+            request(self.volume, reqwest::Method::GET, "status", FIRST_TRY * 2).await?;
+        let variables = match &told.terms {
+            Some(terms) => terms.differences(&Terms::new(self.login, &self.settings.trust)),
+            None => None,
+        };
+        let foreign = match (variables, &told.trouble) {
+            (Some(variables), _) => Some(Trouble::OtherSettings { variables }),
+            (None, Some(trouble)) => self.other_password(trouble).await,
+            (None, None) => None,
+        };
+        Some(match foreign {
+            Some(trouble) => Status {
+                trouble: Some(trouble),
+                credentials: None,
+                agent: None,
+                ..told
+            },
+            None => told,
+        })
+    }
+
+    /// Lets it renew the credentials now, and gives how that ended; `None` as with [`Self::status`].
+    pub async fn renew(self) -> Option<Result<(), Trouble>> {
+        if let Some(trouble @ Trouble::OtherSettings { .. }) = self.status().await?.trouble {
+            return Some(Err(trouble));
+        }
+        let end = request(self.volume, reqwest::Method::POST, "renew", RENEWAL * 2).await?;
+        Some(match end {
+            Err(trouble) => Err(self.other_password(&trouble).await.unwrap_or(trouble)),
+            Ok(()) => Ok(()),
+        })
+    }
+
+    /// What to tell in place of its wrong password where ours is right.
+    async fn other_password(self, trouble: &Trouble) -> Option<Trouble> {
+        if *trouble != Trouble::WrongPassword {
+            return None;
+        }
+        let account = &self.login.account;
+        let current = Store::new(&self.settings.home)
+            .current(account)
+            .ok()
+            .flatten()?;
+        let password = &self.login.password;
+        read_account(
+            &self.settings.environment,
+            &current.folder,
+            account,
+            password,
+        )
+        .await
+        .is_ok()
+        .then(|| Trouble::OtherSettings {
+            variables: "OIDC_PASSWORD".to_owned(),
+        })
+    }
 }
 
 async fn request<T: DeserializeOwned>(

@@ -55,12 +55,12 @@ impl Renewer {
             (folder.path().join("oidc-agent.sock"), Some(folder))
         };
         Ok(Self {
-            sts: Sts::new(&part.login, &part.trust).map_err(|error| Trouble::Agent {
+            sts: Sts::new(&part.login, &part.settings.trust).map_err(|error| Trouble::Agent {
                 detail: error.to_string(),
             })?,
             login: part.login.clone(),
-            environment: part.environment.clone(),
-            store: Store::new(&part.home),
+            environment: part.settings.environment.clone(),
+            store: Store::new(&part.settings.home),
             socket,
             _folder: folder,
             open: None,

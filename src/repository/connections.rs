@@ -1,14 +1,14 @@
 //! How many requests restic has under way at the REST server, which is how many rclone has at the storage.
 //!
 //! restic's extended option `rest.connections` (its documentation, "Tuning Backup Parameters") has no variable of its
-//! own. The default is from measurements on a busy machine, and to be confirmed: docs/performance.md.
+//! own. The default is chosen by measurement: docs/performance.md.
 
 use std::ffi::OsString;
 
 /// The option as restic lists it (`restic options`).
 const OPTION: &str = "rest.connections";
 /// restic itself takes 5.
-const CONNECTIONS: u8 = 16;
+const CONNECTIONS: u8 = 8;
 
 /// The arguments with our number of connections in front, unless they name one: restic refuses two.
 ///
@@ -35,11 +35,11 @@ mod tests {
     fn our_number_of_connections_stands_in_front() {
         assert_eq!(
             chosen_of("--verbose backup /data -- -o"),
-            "--option=rest.connections=16 --verbose backup /data -- -o"
+            "--option=rest.connections=8 --verbose backup /data -- -o"
         );
         assert_eq!(
             chosen_of("backup -o s3.connections=3 /data"),
-            "--option=rest.connections=16 backup -o s3.connections=3 /data"
+            "--option=rest.connections=8 backup -o s3.connections=3 /data"
         );
     }
 

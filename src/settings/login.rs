@@ -1,11 +1,13 @@
 //! The login and the object storage that it opens: by default INFN Cloud's, as the guide has them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
 use super::{Environment, Problem, Raw, Remote};
+use crate::identity::store::Store;
 
 /// The section of `rclone.conf` that the guide documents; its storage is opened by the login.
 pub const SECTION: &str = "infncloud";
@@ -79,25 +81,32 @@ pub struct ObjectStorage {
 /// Where the remote itself has problems (`None`) those of its login are told with them.
 ///
 /// A section of that name that the environment defines is the user's own, and so is one of a `BACKUP_REMOTE` without
-/// `OIDC_PASSWORD`.
+/// `OIDC_PASSWORD` on a volume without a login.
 pub(super) fn parse(
     raw: &Raw,
     remote: Option<&Remote>,
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Login> {
-    let own = environment.defines_section(SECTION)
-        || raw.backup_remote.is_some() && raw.oidc_password.is_none();
     let needs_it = match remote {
         Some(remote) => remote.section() == Some(SECTION),
         None => raw.backup_remote.is_none(),
     };
-    if !needs_it || own {
+    if !needs_it || environment.defines_section(SECTION) {
         return None;
     }
     let text = |value: &Option<String>, default: &str| {
         value.as_deref().map_or(default, str::trim).to_owned()
     };
+    if raw.backup_remote.is_some() && raw.oidc_password.is_none() {
+        if has_login(&raw.home(), &text(&raw.oidc_account, ACCOUNT)) {
+            problems.push(Problem::new(
+                "OIDC_PASSWORD",
+                "is missing: the password of the login in this volume, which opens infncloud",
+            ));
+        }
+        return None;
+    }
     let issuer = text(&raw.oidc_issuer, ISSUER);
     https("OIDC_ISSUER", &issuer, problems);
     let device_endpoint = raw
@@ -149,6 +158,12 @@ pub(super) fn parse(
             session: session?,
         },
     })
+}
+
+fn has_login(home: &Path, account: &str) -> bool {
+    Store::new(home)
+        .current(account)
+        .is_ok_and(|login| login.is_some())
 }
 
 /// Tokens and credentials go there: TLS is never left out.

@@ -74,10 +74,11 @@ pub(super) fn parse(
         ));
     }
     let user = account.user?.trim();
-    if user.contains(['/', ':']) || user.starts_with('.') {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if user.starts_with(['.', '-']) || !user.chars().all(is_plain) {
         problems.push(Problem::new(
             "AAI_USER",
-            "must be a user name, without / and :",
+            "must be a user name of letters, digits, dots, hyphens and underscores: a bucket has its name",
         ));
         return None;
     }

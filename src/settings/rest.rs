@@ -8,7 +8,7 @@ use super::{Problem, Raw};
 const DEFAULT_PORT: u16 = 8080;
 
 /// The REST server's port and who may use it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rest {
     /// The port inside the container.
     pub port: u16,
@@ -17,7 +17,7 @@ pub struct Rest {
 }
 
 /// Whom the REST server lets in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Access {
     /// Nobody outside the container: the port is bound to loopback.
     Local,

@@ -41,7 +41,6 @@ pub fn s3_environment(login: &Login, variables: &[(String, String)]) -> Vec<(Str
         ("PROVIDER", "Ceph"),
         ("ENV_AUTH", "true"),
         ("ENDPOINT", storage.endpoint.as_str()),
-        ("NO_CHECK_BUCKET", "true"),
         ("ACCESS_KEY_ID", ""),
         ("SECRET_ACCESS_KEY", ""),
         ("SESSION_TOKEN", ""),

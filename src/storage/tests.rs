@@ -117,7 +117,6 @@ async fn a_stock_rclone_gets_its_credentials_from_our_endpoint_and_nowhere_else(
             "RCLONE_CONFIG_INFNCLOUD_CHUNK_SIZE=16M",
             "RCLONE_CONFIG_INFNCLOUD_ENDPOINT=https://rgw.cloud.infn.it/",
             "RCLONE_CONFIG_INFNCLOUD_ENV_AUTH=true",
-            "RCLONE_CONFIG_INFNCLOUD_NO_CHECK_BUCKET=true",
             "RCLONE_CONFIG_INFNCLOUD_NO_HEAD=true",
             "RCLONE_CONFIG_INFNCLOUD_PROFILE=",
             "RCLONE_CONFIG_INFNCLOUD_PROVIDER=Ceph",

@@ -170,3 +170,32 @@ fn an_agent_and_an_rclone_that_are_killed_come_back() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(server.exit_code(), 0);
 }
+
+#[test]
+fn oidc_token_names_the_login_service_that_hangs() {
+    let scene = Scene::new(60);
+    let server = scene.installation.server();
+    scene.fail(r#"{"*": "hang"}"#);
+    // The keeper gives its agent up.
+    server.renew().code(69);
+    server
+        .exec(["oidc-token", "--aud=object", "infncloud"])
+        .code(69)
+        .says(&format!(
+            "the login service {} cannot be reached: no answer within ",
+            scene.realm.issuer()
+        ));
+    // The credentials are good all the while.
+    server.exec(["credential-process"]).ok();
+}
+
+#[test]
+fn an_agent_that_is_suspended_is_replaced() {
+    let scene = Scene::new(60);
+    let server = scene.installation.server();
+    let agent = server.pid("oidc-agent", "-");
+    server.kill("STOP", agent);
+    server.renew().ok().says("The login is good for");
+    assert!(!server.pids("oidc-agent", "-").contains(&agent));
+    assert_eq!(server.logged("ERROR"), 0, "{}", server.logs());
+}

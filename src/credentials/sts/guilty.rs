@@ -75,8 +75,8 @@ pub fn guilty(
     Trouble::RoleRefused {
         role: expected.role.clone(),
         detail: format!(
-            "it is unknown there, or not open to this account, or the storage does not know or reach {}",
-            expected.issuer
+            "it is unknown there, or not open to this account or to tokens for {}, or the storage does not know or reach {}",
+            expected.audience, expected.issuer
         ),
     }
 }

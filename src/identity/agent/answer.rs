@@ -24,14 +24,23 @@ pub(super) fn trouble(text: &str, log: &[String], issuer: &str) -> Trouble {
     };
     let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
 
+    let untrusted = |detail: &str| Trouble::ProviderUntrusted {
+        issuer: issuer.to_owned(),
+        detail: format!("{detail} (an authority of your own is named in EXTRA_CA_FILE)"),
+    };
     if let Some(reason) = log.iter().find_map(|line| network_failure(line)) {
-        return unreachable(reason);
+        // "SSL connect error" is a connection that was broken off.
+        return if reason.contains("SSL") && reason.contains("cert") {
+            untrusted(reason)
+        } else {
+            unreachable(reason.to_owned())
+        };
     }
     if has(&["reached maximum number of tries", "wrong password"]) {
         return Trouble::WrongPassword;
     }
     if has(&["error with ssl cert"]) {
-        return unreachable(certificate("it is not trusted"));
+        return untrusted("oidc-agent says no more of it");
     }
     if has(&[
         "could not connect to url",
@@ -71,18 +80,9 @@ pub(super) fn trouble(text: &str, log: &[String], issuer: &str) -> Trouble {
 }
 
 /// The reason of a failed connection that this line of the log tells, if it tells one.
-fn network_failure(line: &str) -> Option<String> {
+fn network_failure(line: &str) -> Option<&str> {
     let (_, reason) = FAILED.iter().find_map(|start| line.split_once(start))?;
-    let reason = reason.split(ADVICE).next().unwrap_or_default().trim();
-    Some(if reason.contains("SSL") {
-        certificate(reason)
-    } else {
-        reason.to_owned()
-    })
-}
-
-fn certificate(reason: &str) -> String {
-    format!("no good certificate, see EXTRA_CA_FILE ({reason})")
+    Some(reason.split(ADVICE).next().unwrap_or_default().trim())
 }
 
 /// `oidc-agent.d ERROR: invalid_grant`: the code with which a provider refused.
@@ -159,12 +159,6 @@ mod tests {
         for (text, log, part) in [
             ("could not connect to url", &[][..], "could not connect"),
             ("Argument is NULL in function oidc_strcopy", &[], "was lost"),
-            ("error with ssl cert", &[], "EXTRA_CA_FILE"),
-            (
-                "Error: Could not get token endpoint from the ...",
-                &[NO_CA],
-                "EXTRA_CA_FILE",
-            ),
             (
                 "Error: Could not get token endpoint from the ...",
                 &[],
@@ -175,6 +169,20 @@ mod tests {
             let trouble = of(text, log);
             assert!(
                 matches!(&trouble, Trouble::ProviderUnreachable { detail, .. } if detail.contains(part) && !detail.contains("Please")),
+                "{text}: {trouble:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_as_that() {
+        for (text, log) in [
+            ("error with ssl cert", &[][..]),
+            ("Error: Could not get token endpoint from the ...", &[NO_CA]),
+        ] {
+            let trouble = of(text, log);
+            assert!(
+                matches!(&trouble, Trouble::ProviderUntrusted { detail, .. } if detail.contains("EXTRA_CA_FILE") && !detail.contains("Please")),
                 "{text}: {trouble:?}"
             );
         }

@@ -172,9 +172,18 @@ impl Http {
     }
 
     async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Answer, Trouble> {
-        let unreachable = |error: reqwest::Error| Trouble::ProviderUnreachable {
-            issuer: self.issuer.clone(),
-            detail: unreachable::reason(&error, self.deadlines.connect, self.deadlines.request),
+        let unreachable = |error: reqwest::Error| {
+            let issuer = self.issuer.clone();
+            let Deadlines {
+                connect, request, ..
+            } = self.deadlines;
+            match unreachable::untrusted(&error) {
+                Some(detail) => Trouble::ProviderUntrusted { issuer, detail },
+                None => Trouble::ProviderUnreachable {
+                    issuer,
+                    detail: unreachable::reason(&error, connect, request),
+                },
+            }
         };
         let mut response = request
             .header("Accept", "application/json")

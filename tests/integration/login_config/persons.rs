@@ -1,6 +1,6 @@
 //! Whose login it is, and what becomes of one that has ended.
 
-use super::{approve_as, approving, only_login, typed};
+use super::{approve_as, approving, in_volume, only_login, typed};
 
 #[test]
 fn reauth_does_not_take_another_persons_login_unless_it_is_told_so() {
@@ -112,4 +112,46 @@ fn a_login_at_another_issuer_than_the_one_that_is_set_is_told_as_that() {
     typed(&alice, there, ["config", "--force"]).ok();
     typed(&alice, there, ["reauth"]).ok();
     assert_eq!(other.count("register"), 1);
+}
+
+#[test]
+fn where_nobody_has_written_down_whose_login_it_is_its_token_or_the_settings_tell() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let user = alice.user();
+    let forget_owner = || in_volume(&alice, "rm ~/.cloud-backup/login/login.json");
+    forget_owner();
+    approve_as(&realm, "mallory");
+    alice
+        .re_auth()
+        .code(77)
+        .says(&format!("and the login so far was {user}'s"));
+    approve_as(&realm, user);
+    alice.re_auth().ok();
+
+    // One that gives no tokens any more: then it must be the user who is set.
+    forget_owner();
+    realm.control(&serde_json::json!({ "revoke": user }).to_string());
+    approve_as(&realm, "mallory");
+    alice.re_auth().code(77).says(&format!(
+        "you logged in as mallory, AAI_USER is {user}, and whose the login so far was is not known"
+    ));
+    approve_as(&realm, user);
+    alice.re_auth().ok();
+}
+
+#[test]
+fn what_the_provider_wants_first_is_told_and_not_taken_for_the_end_of_a_new_login() {
+    let (realm, alice) = approving();
+    realm.control(r#"{"answer": {"reason": "aup"}}"#);
+    let refused = alice.log_in().code(77);
+    assert!(
+        refused
+            .stderr
+            .starts_with("cloud-backup: the login service refuses the login: invalid_grant: User "),
+        "{}",
+        refused.stderr
+    );
+    refused
+        .says("needs to sign AUP for this organization in order to proceed\n  -> Open the login service in a browser");
 }

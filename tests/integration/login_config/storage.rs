@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{approving, only_login, typed_within};
+use super::{approving, only_login, typed, typed_within};
 
 #[test]
 fn a_missing_bucket_is_made_one_that_is_there_is_used_and_the_probe_is_gone() {
@@ -69,4 +69,28 @@ fn who_logs_in_as_somebody_else_than_the_settings_have_is_told_whose_bucket_is_u
         "Note: you logged in as bob, and AAI_USER is {}, whose bucket is used.\n",
         alice.user()
     ));
+}
+
+#[test]
+fn a_bucket_that_is_gone_is_made_by_the_first_backup() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let bucket = format!("storage:{}", alice.user());
+    realm.rig().s3_admin(["purge", &bucket]).ok();
+    alice.write("file", "content");
+    let server = alice.server();
+    let begun = std::time::Instant::now();
+    server.exec(["backup", "/backup/dir1"]).ok();
+    assert!(begun.elapsed() < Duration::from_secs(30), "{begun:?}");
+    realm.rig().s3_admin(["lsd", &bucket]).ok();
+}
+
+#[test]
+fn a_volume_without_room_is_told_before_the_login() {
+    let (realm, alice) = approving();
+    let full = "--tmpfs=/home/user/.cloud-backup/logins:size=64k,uid=1000,gid=1000,mode=0700";
+    let ended = typed(&alice, [full], ["config"]).code(73);
+    assert_eq!(ended.stdout, "", "no code, no screen");
+    ended.says("cannot use /home/user/.cloud-backup/logins: ");
+    assert_eq!(realm.count("device"), 0);
 }

@@ -137,13 +137,14 @@ fn a_container_is_cut_off_from_one_host_and_others_are_not() {
 }
 
 /// A login by oidc-gen, with its screen put into our form; what it leaves is a refresh token that works.
+/// (`oidc-token` alone would be our command, at the agent of the volume.)
 const LOGIN: &str = r#"
 cd && export OIDC_SOCK=$PWD/socket
 oidc-agent -d -a "$OIDC_SOCK" --no-autoload --no-autoreauthenticate --no-webserver --no-scheme >/dev/null 2>&1 &
 for _ in {1..100}; do [[ -S $OIDC_SOCK ]] || sleep 0.1; done
 oidc-gen a --iss="$OIDC_ISSUER" --cp="$EXTRA_CA_FILE" --flow=device --scope="openid offline_access" --pw-env=OIDC_PASSWORD \
   --confirm-default --prompt=none 2>&1 | sed -u 's/^And enter the code: /enter this code:\n/'
-[[ $(oidc-token --aud=object a) == ey*.*.* ]] && echo logged in
+[[ $(/usr/bin/oidc-token --aud=object a) == ey*.*.* ]] && echo logged in
 "#;
 
 #[test]

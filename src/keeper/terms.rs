@@ -1,0 +1,108 @@
+//! The settings that a keeper was started with, as far as they make its credentials what they are.
+//!
+//! A server keeps the settings of its start, and `.env` may have been corrected since. So the keeper tells what it works
+//! with, and a command with other settings neither uses its credentials nor repeats its troubles. `OIDC_PASSWORD` is
+//! not told; of `EXTRA_CA_FILE` a fingerprint is.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::Login;
+use crate::trust::Trust;
+
+/// What a keeper works with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    issuer: String,
+    account: String,
+    audience: String,
+    endpoint: String,
+    role: String,
+    session: u64,
+    authorities: Option<String>,
+}
+
+impl Terms {
+    /// Those of this login and these certificate authorities.
+    #[must_use]
+    pub fn new(login: &Login, trust: &Trust) -> Self {
+        Self {
+            issuer: login.issuer.clone(),
+            account: login.account.clone(),
+            audience: login.audience.clone(),
+            endpoint: login.storage.endpoint.to_string(),
+            role: login.storage.role.clone(),
+            session: login.storage.session.as_secs(),
+            authorities: trust.extra().map(fingerprint),
+        }
+    }
+
+    /// The variables whose values are others there, separated by commas; `None` where there are none.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Option<String> {
+        let differs = [
+            ("OIDC_ISSUER", self.issuer != other.issuer),
+            ("OIDC_ACCOUNT", self.account != other.account),
+            ("OIDC_AUDIENCE", self.audience != other.audience),
+            ("S3_ENDPOINT", self.endpoint != other.endpoint),
+            ("S3_ROLE", self.role != other.role),
+            ("STS_DURATION", self.session != other.session),
+            ("EXTRA_CA_FILE", self.authorities != other.authorities),
+        ];
+        let names: Vec<_> = differs
+            .into_iter()
+            .filter_map(|(name, differs)| differs.then_some(name))
+            .collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
+/// SHA-256 in hexadecimal.
+fn fingerprint(pem: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, pem);
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms() -> Terms {
+        Terms {
+            issuer: "https://iam.test/".to_owned(),
+            account: "infncloud".to_owned(),
+            audience: "object".to_owned(),
+            endpoint: "https://rgw.test/".to_owned(),
+            role: "IAMaccess".to_owned(),
+            session: 3600,
+            authorities: None,
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        assert_eq!(terms().differences(&terms()), None);
+        let other = Terms {
+            role: "Other".to_owned(),
+            authorities: Some(fingerprint(b"one")),
+            ..terms()
+        };
+        assert_eq!(
+            terms().differences(&other).as_deref(),
+            Some("S3_ROLE, EXTRA_CA_FILE")
+        );
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_the_standard() {
+        // FIPS 180-4, the example of one block.
+        assert_eq!(
+            fingerprint(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}
