@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import http.client
 import http.server
+import itertools
 import os
 import pathlib
 import shutil
@@ -56,9 +57,11 @@ def wait_until(condition, what):
 class Rig:
     """All that is made for one measurement, and removed with it; what the engine keeps carries its name as a label."""
 
+    numbers = itertools.count()
+
     def __init__(self, image):
         self.image = image
-        self.name = f"cloud-backup-bench-{os.getpid()}"
+        self.name = f"cloud-backup-bench-{os.getpid()}-{next(self.numbers)}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
         self.data, self.programs = self.folder / "data", self.folder / "programs"
         for folder in (self.data, self.programs):
@@ -70,6 +73,8 @@ class Rig:
             shutil.copy(program, self.programs / program.name.removeprefix("bench-"))
         self.folder.chmod(0o755)
         self.volumes = 0
+        self.environment = {"BACKUP_REMOTE": STORAGE, "RESTIC_PASSWORD": "planted-for-the-bench"}
+        self.mounts = {f"{self.data}": "/backup/dir1:ro", f"{self.programs}": "/bench:ro"}
 
     def __enter__(self):
         return self
@@ -99,17 +104,20 @@ class Rig:
 
     def options(self, volume):
         """Options of `docker run` for every container: the volume, the settings, the data to back up."""
-        environment = {"BACKUP_REMOTE": STORAGE, "RESTIC_PASSWORD": "planted-for-the-bench"}
-        mounts = {volume: HOME, f"{self.data}": "/backup/dir1:ro", f"{self.programs}": "/bench:ro"}
-        options = [f"--env={name}={value}" for name, value in environment.items()]
-        options += [f"--volume={source}:{target}" for source, target in mounts.items()]
+        options = [f"--env={name}={value}" for name, value in self.environment.items()]
+        options += [f"--volume={source}:{target}" for source, target in {volume: HOME, **self.mounts}.items()]
         return [*options, f"--label={self.name}", "--hostname=bench", "--no-healthcheck", "--tmpfs=/restored:mode=1777"]
 
-    def repository(self):
-        """A new volume with an empty repository."""
+    def volume(self):
+        """A new volume with nothing in it."""
         volume = f"{self.name}-{self.volumes}"
         self.volumes += 1
         docker("volume", "create", "--label", self.name, volume)
+        return volume
+
+    def repository(self):
+        """A new volume with an empty repository."""
+        volume = self.volume()
         docker("run", "--rm", *self.options(volume), self.image, "restic", "init")
         return volume
 

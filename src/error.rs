@@ -186,6 +186,12 @@ pub enum Error {
         /// The signal we got.
         signal: Signal,
     },
+    /// The same of a command that logs in.
+    #[error("it was interrupted by {signal}")]
+    LoginInterrupted {
+        /// The signal we got.
+        signal: Signal,
+    },
     /// The program was killed by a signal that we did not send.
     #[error("{program} was killed by {signal}{}", if *.signal == Signal::SIGKILL { " (out of memory?)" } else { "" })]
     Killed {
@@ -240,7 +246,7 @@ impl Error {
             Self::Settings(_) | Self::NotConfigured { .. } | Self::OtherRemote { .. } => 78,
             Self::CannotStart { .. } => 126,
             Self::ProgramMissing { .. } => 127,
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { .. } | Self::LoginInterrupted { .. } => 130,
             Self::Killed { signal, .. } => crate::supervise::signal_exit_code(*signal),
             Self::Restic { code, .. } => *code,
         }
@@ -335,6 +341,9 @@ impl Error {
             }
             Self::Interrupted { .. } => {
                 "What was uploaded is kept: the next run goes on from there."
+            }
+            Self::LoginInterrupted { .. } => {
+                "Nothing was changed but what the screen calls saved. Type the command again."
             }
             Self::Killed { .. } => {
                 "See the memory of the machine (dmesg, docker stats); the next run tries again."

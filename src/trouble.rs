@@ -73,6 +73,12 @@ pub enum Trouble {
         /// `OIDC_ISSUER`
         wanted: String,
     },
+    /// The client that the user has registered by hand is unknown to the provider, or its secret is wrong.
+    #[error("the login service refuses the client of OIDC_CLIENT_ID: {detail}")]
+    OwnClientRefused {
+        /// What it said.
+        detail: String,
+    },
     /// The provider registers no clients, or not ours.
     #[error("the login service does not register this installation: {detail}")]
     NotRegistered {
@@ -151,6 +157,7 @@ impl Trouble {
             | Self::LoginRefused { .. }
             | Self::ClientRefused { .. }
             | Self::WrongIssuer { .. }
+            | Self::OwnClientRefused { .. }
             | Self::NotRegistered { .. }
             | Self::Declined
             | Self::CodeExpired
@@ -204,6 +211,7 @@ impl Trouble {
             | Self::WrongPassword
             | Self::OtherIssuer { .. }
             | Self::WrongIssuer { .. }
+            | Self::OwnClientRefused { .. }
             | Self::NotRegistered { .. }
             | Self::SessionRefused { .. } => 78,
         }
@@ -237,6 +245,9 @@ impl Trouble {
             }
             Self::WrongIssuer { .. } => {
                 "Correct OIDC_ISSUER: it is compared letter by letter, a slash at its end included."
+            }
+            Self::OwnClientRefused { .. } => {
+                "Correct OIDC_CLIENT_ID and OIDC_CLIENT_SECRET; or leave both empty, and a client is registered."
             }
             Self::NotRegistered { .. } => {
                 "Register a client there by hand (device code and refresh token grants), and set OIDC_CLIENT_ID and \

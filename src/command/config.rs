@@ -2,11 +2,13 @@
 //!
 //! A login that works is kept; a run that is broken off leaves the one that was there.
 
+use std::path::Path;
+
 use crate::error::{Error, Result};
 use crate::identity::agent::read_account;
-use crate::identity::store::Store;
+use crate::identity::store::{Login, Store};
 use crate::settings::{self, Settings};
-use crate::storage::config;
+use crate::storage::config::{self, Written};
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::{Holder, Lock, Locking, Volume};
@@ -15,12 +17,27 @@ use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
 use super::prove;
 
+/// What to type where no server runs.
+const NEXT: &str = "\
+docker compose run --rm cloud-backup restic init   # optional: the first backup does it too
+docker compose up -d";
+
 pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
     let mut interrupts = Interrupts::new()?;
-    configure(&settings, force, &mut interrupts).await?;
+    configure(&settings, force, &mut interrupts)
+        .await
+        .map_err(interrupted)?;
     Ok(0)
+}
+
+/// An interruption of a command that logs in is no one of a backup.
+pub(super) fn interrupted(error: Error) -> Error {
+    match error {
+        Error::Interrupted { signal } => Error::LoginInterrupted { signal },
+        other => other,
+    }
 }
 
 async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts) -> Result<()> {
@@ -34,13 +51,13 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     };
     let _lock = lock(&volume)?;
     settings.trust.bundle(&volume)?;
-    config::write(&settings.home, login)?;
-    let has_login = Store::new(&settings.home)
-        .current(&login.account)?
-        .is_some();
+    write_files(&settings.home, login)?;
+    let store = Store::new(&settings.home);
+    store.tidy()?;
+    let has_login = store.current(&login.account)?.is_some();
     if has_login && !force && works(settings, &volume, interrupts).await? {
         say("The login works and is kept (config --force makes a new one).");
-        return prove::chain(settings, &volume, None, interrupts).await;
+        return prove::chain(settings, &volume, None, NEXT, interrupts).await;
     }
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, None))
@@ -48,11 +65,23 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry, interrupts).await?;
-    say(
-        "\nNext:\n\n    docker compose run --rm cloud-backup restic init   # optional: the first backup does it too\n    \
-         docker compose up -d\n",
-    );
+    prove::chain(settings, &volume, expiry, NEXT, interrupts).await
+}
+
+/// Writes `rclone.conf`, and tells what rclone does not read.
+pub(super) fn write_files(home: &Path, login: &settings::Login) -> Result<()> {
+    if let Written::Encrypted(file) = config::write(home, login)? {
+        say(&format!(
+            "Note: {} is encrypted and was left as it is.",
+            file.display()
+        ));
+    }
+    if let Some(file) = config::misnamed(home) {
+        say(&format!(
+            "Note: rclone does not read {}: it reads rclone.conf beside it.",
+            file.display()
+        ));
+    }
     Ok(())
 }
 
@@ -100,7 +129,8 @@ async fn works(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
     }
 }
 
-/// Whether `OIDC_PASSWORD` opens the saved login: a running server may have been started with another one.
+/// Whether `OIDC_PASSWORD` opens the saved login, and it is one of `OIDC_ISSUER`: a running server may have been
+/// started with other values.
 async fn opens(settings: &Settings, interrupts: &mut Interrupts) -> Result<Result<(), Trouble>> {
     let Some(login) = &settings.login else {
         return Ok(Ok(()));
@@ -108,6 +138,9 @@ async fn opens(settings: &Settings, interrupts: &mut Interrupts) -> Result<Resul
     let Some(current) = Store::new(&settings.home).current(&login.account)? else {
         return Ok(Err(Trouble::NoLogin));
     };
+    if let Some(trouble) = other_issuer(&current, login) {
+        return Ok(Err(trouble));
+    }
     let account = async {
         Ok(read_account(
             &settings.environment,
@@ -118,6 +151,15 @@ async fn opens(settings: &Settings, interrupts: &mut Interrupts) -> Result<Resul
         .await)
     };
     Ok(interrupts.unless(account).await?.map(drop))
+}
+
+/// A login at another provider than the one that is set.
+pub(super) fn other_issuer(current: &Login, login: &settings::Login) -> Option<Trouble> {
+    let saved = &current.about.as_ref()?.issuer;
+    (*saved != login.issuer).then(|| Trouble::OtherIssuer {
+        saved: saved.clone(),
+        wanted: login.issuer.clone(),
+    })
 }
 
 /// The bucket is that of `AAI_USER`; who has logged in as somebody else may not write there.

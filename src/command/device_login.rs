@@ -3,6 +3,7 @@
 //! The login is made beside the one in use, and proven to give a token, before the caller puts it in its place.
 
 use std::io::Write;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use qrcode::QrCode;
@@ -21,7 +22,7 @@ use crate::trouble::Trouble;
 use crate::volume::Volume;
 
 /// One token of the new login.
-const TOKEN: std::time::Duration = std::time::Duration::from_secs(15);
+const TOKEN: Duration = Duration::from_secs(15);
 
 /// A login that was made, and is not in use yet.
 pub(super) struct NewLogin {
@@ -35,7 +36,9 @@ pub(super) struct NewLogin {
 impl NewLogin {
     /// Puts it in the place of the login in use.
     pub(super) fn commit(self) -> Result<()> {
-        self.staged.commit(&self.about)
+        self.staged.commit(&self.about)?;
+        say("The login is saved.");
+        Ok(())
     }
 }
 
@@ -53,8 +56,11 @@ pub(super) async fn log_in(
     )
     .await?;
     let (client, device) = begin(&provider, login, known).await?;
-    show(&login.issuer, &device);
-    let tokens = provider.await_login(&client, &device).await?;
+    show(&device);
+    let tokens = provider
+        .await_login(&client, &device)
+        .await
+        .map_err(|trouble| whose_client(login, trouble))?;
     let refresh_token = tokens
         .refresh_token
         .clone()
@@ -64,7 +70,10 @@ pub(super) async fn log_in(
                     .to_owned(),
         })?;
     let about = about(&login.issuer, &tokens);
-    say("Logged in. Saving the login and asking for a first token ...");
+    say(&match &about.user {
+        Some(user) => format!("\nLogged in as {user}. Saving the login ..."),
+        None => "\nLogged in. Saving the login ...".to_owned(),
+    });
     let made = about.made;
     let staged = Store::new(&settings.home).stage(&login.issuer)?;
     save(
@@ -94,7 +103,10 @@ async fn begin(
     known: Option<Client>,
 ) -> Result<(Client, DeviceLogin)> {
     if let Some(client) = &login.client {
-        let device = provider.begin_login(client, &login.scope).await?;
+        let device = provider
+            .begin_login(client, &login.scope)
+            .await
+            .map_err(|trouble| whose_client(login, trouble))?;
         return Ok((client.clone(), device));
     }
     if let Some(client) = known {
@@ -113,12 +125,26 @@ async fn begin(
     Ok((client, device))
 }
 
-fn show(issuer: &str, device: &DeviceLogin) {
+/// A client that the user has set is his to correct.
+fn whose_client(login: &settings::Login, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::ClientRefused { detail } if login.client.is_some() => {
+            Trouble::OwnClientRefused { detail }
+        }
+        other => other,
+    }
+}
+
+fn show(device: &DeviceLogin) {
     say("To log in, open this address in a browser on any device:\n");
     say(&format!("    {}\n", device.verification_uri));
     say("and enter this code:\n");
     say(&format!("    {}\n", device.user_code));
     let complete = device.verification_uri_complete.as_ref();
+    let what = match complete {
+        Some(_) => "Or scan this, which has the code in it:\n",
+        None => "The address to scan:\n",
+    };
     if let Ok(code) = QrCode::new(complete.unwrap_or(&device.verification_uri).as_str()) {
         // Light on dark, as most terminals are.
         let code = code
@@ -126,12 +152,21 @@ fn show(issuer: &str, device: &DeviceLogin) {
             .dark_color(Dense1x2::Light)
             .light_color(Dense1x2::Dark)
             .build();
+        say(what);
         say(&code);
     }
     say(&format!(
-        "The code is good for {}. Waiting for {issuer} to say that you are logged in ... (Ctrl-C ends it; nothing is changed)",
-        humantime::format_duration(device.expires_in)
+        "The code is good for {}. Waiting until you have logged in there ...\n(Ctrl-C ends this, and nothing is changed.)",
+        minutes(device.expires_in)
     ));
+}
+
+/// Whole minutes, or seconds where there are few.
+fn minutes(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
 }
 
 /// Whose tokens they are.

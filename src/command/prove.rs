@@ -1,42 +1,76 @@
 //! The proof of the whole way: a token, credentials, and an object listed, written and deleted under the backup path.
 
-use crate::error::Result;
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
-use crate::keeper;
+use crate::keeper::{self, Handle};
 use crate::settings::Settings;
 use crate::storage::probe;
 use crate::supervise::Interrupts;
+use crate::trouble::Trouble;
 use crate::volume::Volume;
 
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::device_login::say;
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
+///
+/// `next` is what to type where no server runs, one command a line.
 pub(super) async fn chain(
     settings: &Settings,
     volume: &Volume,
     expiry: Option<Expiry>,
+    next: &str,
     interrupts: &mut Interrupts,
 ) -> Result<()> {
+    let proof = prove(settings, volume, interrupts).await;
+    if let Err(Error::Login(trouble)) = &proof
+        && trouble.is_about_the_storage()
+    {
+        say(
+            "The login works and is saved, and the storage does not open. Once that is mended, try again by:\n\n    \
+             docker compose run --rm cloud-backup config\n",
+        );
+    }
+    let taken = proof?;
+    // Who keeps the login may be a job without a server.
+    let server = volume.server()?.is_some();
+    match (server, taken) {
+        (true, true) => say("The running server has taken it."),
+        (true, false) => say("The running server takes it by itself."),
+        (false, _) => (),
+    }
+    if let Some(expiry) = expiry {
+        say(&format!("\nThe login is good until {expiry}."));
+    }
+    if !server {
+        say("\nNext:\n");
+        next.lines().for_each(|line| say(&format!("    {line}")));
+    }
+    Ok(())
+}
+
+/// Whether a neighbour who keeps the login has taken it.
+async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     let taken = interrupts
-        .unless(async { Ok(keeper::ask_for_renewal(volume).await) })
+        .unless(async {
+            // Its old credentials may still be good: they would prove nothing.
+            keeper::ask_for_renewal(volume)
+                .await
+                .transpose()
+                .map_err(Into::into)
+        })
         .await?;
     with_access(settings, volume, async |access| {
         interrupts.unless(steps(settings, volume, access)).await
     })
     .await?;
-    if matches!(taken, Some(Ok(()))) {
-        say("The running server has taken it.");
-    }
-    if let Some(expiry) = expiry {
-        say(&format!("\nThe login is good until {expiry}."));
-    }
-    Ok(())
+    Ok(taken.is_some())
 }
 
 async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> Result<()> {
     if let Some(keeper) = access.keeper() {
-        let credentials = keeper.wait_for_credentials(PATIENCE).await?;
+        let credentials = credentials(&keeper).await?;
         say(&format!(
             "Token: ok. Credentials for the storage: ok, until {}.",
             credentials.expiration
@@ -48,4 +82,12 @@ async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> 
         settings.remote
     ));
     Ok(())
+}
+
+/// A person waits for it: what fails is told at once, but for a neighbour who has just begun or ended.
+async fn credentials(keeper: &Handle) -> Result<Credentials, Trouble> {
+    match keeper.credentials(PATIENCE).await {
+        Err(Trouble::Neighbour { .. }) => keeper.wait_for_credentials(PATIENCE).await,
+        known => known,
+    }
 }

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::identity::agent::read_account;
 use crate::identity::store::{Login, Store};
 use crate::settings::{self, Client, Settings};
-use crate::storage::config;
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
@@ -18,7 +17,9 @@ pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
     let mut interrupts = Interrupts::new()?;
-    renew(&settings, force, &mut interrupts).await?;
+    renew(&settings, force, &mut interrupts)
+        .await
+        .map_err(configuration::interrupted)?;
     Ok(0)
 }
 
@@ -35,11 +36,14 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     let current = Store::new(&settings.home)
         .current(&login.account)?
         .ok_or(Trouble::NoLogin)?;
+    if let Some(trouble) = configuration::other_issuer(&current, login) {
+        return Err(trouble.into());
+    }
     let client = interrupts
         .unless(known_client(settings, login, &current))
         .await?;
     settings.trust.bundle(&volume)?;
-    config::write(&settings.home, login)?;
+    configuration::write_files(&settings.home, login)?;
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, client))
         .await?;
@@ -49,7 +53,14 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     configuration::warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry, interrupts).await
+    prove::chain(
+        settings,
+        &volume,
+        expiry,
+        "docker compose up -d",
+        interrupts,
+    )
+    .await
 }
 
 /// The client of the login in use: INDIGO IAM shows each registration to its user, so there is one for good.

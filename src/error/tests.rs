@@ -28,6 +28,7 @@ fn troubles() -> Vec<Trouble> {
             named: text(),
             wanted: text(),
         },
+        Trouble::OwnClientRefused { detail: text() },
         Trouble::NotRegistered { detail: text() },
         Trouble::Declined,
         Trouble::CodeExpired,
@@ -123,6 +124,9 @@ fn one_of_each() -> Vec<Error> {
         Error::NoKeys,
         Error::Locked { holder: text() },
         Error::Interrupted {
+            signal: Signal::SIGINT,
+        },
+        Error::LoginInterrupted {
             signal: Signal::SIGINT,
         },
         Error::Killed {

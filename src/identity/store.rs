@@ -131,6 +131,20 @@ impl Store {
         })
     }
 
+    /// Removes what logins that were broken off have left.
+    ///
+    /// The caller holds the lock of changes to the login.
+    pub fn tidy(&self) -> Result<()> {
+        let logins = self.root.join("logins");
+        if !logins.exists() {
+            return Ok(());
+        }
+        self.sweep(&logins).map_err(|source| Error::Volume {
+            path: logins,
+            source,
+        })
+    }
+
     fn sweep(&self, logins: &Path) -> io::Result<()> {
         let current = fs::read_link(self.link())
             .ok()

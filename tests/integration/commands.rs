@@ -5,7 +5,23 @@ use std::process::Stdio;
 
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
-const COMMANDS: [&str; 5] = ["start-server", "backup", "forget", "restic", "healthcheck"];
+/// In the order of the help.
+const COMMANDS: [&str; 11] = [
+    "config",
+    "reauth",
+    "check-refresh-token",
+    "start-server",
+    "backup",
+    "forget",
+    "restic",
+    "rclone",
+    "oidc-token",
+    "credential-process",
+    "healthcheck",
+];
+
+/// Their help is the program's own.
+const PASSED_THROUGH: [&str; 3] = ["restic", "rclone", "oidc-token"];
 
 fn bare<'a>(args: impl IntoIterator<Item = &'a str>) -> Ended {
     let image = image();
@@ -34,7 +50,10 @@ fn help_lists_exactly_the_commands_that_work() {
 
 #[test]
 fn each_command_explains_itself() {
-    for command in COMMANDS.iter().filter(|command| **command != "restic") {
+    for command in COMMANDS
+        .iter()
+        .filter(|command| !PASSED_THROUGH.contains(*command))
+    {
         let by_argument = bare([*command, "--help"]).ok().stdout;
         assert!(
             by_argument.contains(&format!("Usage: cloud-backup {command}")),
@@ -45,14 +64,24 @@ fn each_command_explains_itself() {
 
 #[test]
 fn an_unknown_command_ends_with_64_and_says_where_help_is() {
-    for command in ["nonsense", "config", "reauth", "check-refresh-token"] {
-        bare([command])
-            .code(64)
-            .says(&format!("'{command}'"))
-            .says("--help");
-    }
+    bare(["nonsense"])
+        .code(64)
+        .says("'nonsense'")
+        .says("--help");
+    bare(["config", "--nonsense"]).code(64);
     bare(["backup"]).code(64).says("<ARGUMENTS>");
     bare(["start-server", "--nonsense"]).code(64);
+}
+
+#[test]
+fn rclone_and_oidc_token_work_before_anything_is_configured() {
+    bare(["rclone", "version"]).ok().says("rclone v1.");
+    bare(["rclone", "--help"]).ok().says("rclone [command]");
+    bare(["rclone", "help", "flags"]).ok();
+    bare(["oidc-token", "--help"]).ok().says("oidc-token");
+    bare(["rclone", "lsf", "infncloud:/alice"])
+        .code(78)
+        .says("AAI_USER is missing");
 }
 
 #[test]

@@ -62,9 +62,15 @@ fn every_command_is_a_link_to_the_one_program() {
     let listed: BTreeSet<&str> = links.lines().map(str::trim).collect();
     let expected = [
         "backup cloud-backup",
+        "check-refresh-token cloud-backup",
         "cloud-backup",
+        "config cloud-backup",
+        "credential-process cloud-backup",
         "forget cloud-backup",
         "healthcheck cloud-backup",
+        "oidc-token cloud-backup",
+        "rclone cloud-backup",
+        "reauth cloud-backup",
         "restic cloud-backup",
         "start-server cloud-backup",
     ];

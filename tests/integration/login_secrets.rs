@@ -269,7 +269,7 @@ fn tell(script: &str, refusal: &Value, log: [&str; 2]) {
         (&server_lines, "oidc-agent -d"),
         (
             &server_lines,
-            "/usr/bin/restic --option=rest.connections=16 backup",
+            "/usr/bin/restic ",
         ),
     ] {
         assert!(lines.contains(program), "{program} is not among:\n{lines}");

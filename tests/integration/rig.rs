@@ -104,6 +104,13 @@ impl Rig {
         run("approve", &[&self.name, uri, code, user]).ok();
     }
 
+    /// The same, but the user says no.
+    #[track_caller]
+    pub fn decline(&self, request: &Request, user: &str) {
+        let args = [&self.name, &request.uri, &request.code, user];
+        run_with(&[("DECLINE", "1")], "approve", &args).ok();
+    }
+
     /// The same for what a screen asks for, unless the realm's script approves (`approve`).
     #[track_caller]
     pub fn approve_unless_scripted(&self, request: &Request, user: &str) {
@@ -123,6 +130,7 @@ impl Rig {
         let mut all = vec![
             "run".to_owned(),
             "--rm".to_owned(),
+            // In PATH stands our own command.
             "--entrypoint=/usr/bin/rclone".to_owned(),
         ];
         all.push(format!("--network={}", self.network()));
@@ -219,7 +227,7 @@ impl Container {
     pub fn reconnect(&self, host: &str) {
         // Docker has mounted the file: it cannot be replaced.
         self.shell(&format!(
-            "grep -v ' {host}$' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts"
+            "grep -v '[[:space:]]{host}$' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts"
         ))
         .ok();
     }
@@ -233,9 +241,14 @@ fn control(rig: &Rig, realm: &str, json: &str) -> Value {
 
 /// `scripts/rig COMMAND ARGS`
 fn run(command: &str, args: &[&str]) -> Ended {
+    run_with(&[], command, args)
+}
+
+fn run_with(env: &[(&str, &str)], command: &str, args: &[&str]) -> Ended {
     let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/rig"))
         .arg(command)
         .args(args)
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .output()
         .expect("scripts/rig can be started");

@@ -43,6 +43,8 @@ DEFAULTS = {
     "introspection": True,
     # A user's name: device codes are approved at once in that name.
     "approve": None,
+    # Seconds from the device answer to the end of its codes.
+    "code_lifetime": 600,
     # Seconds between polls in the device answer; none: left out.
     "interval": None,
     # What each refresh gets: null, or {"reason": a key of REFUSALS, "status":, "error":, "description":} or {"fail": as in `fail`}.
@@ -134,13 +136,15 @@ class Issuer:
 
     def set_script(self, changes):
         """Takes over settings; besides them `reset`: true starts the script and the counts anew, `revoke`: NAME kills the user's logins,
-        and `issue`: {"user":, "audience":} gives an access token without a login, under `issued`."""
+        `forget_clients`: true drops all registrations, and `issue`: {"user":, "audience":} gives an access token without a login, under `issued`."""
         with self.lock:
             if changes.pop("reset", False):
                 self.script = json.loads(json.dumps(DEFAULTS))
                 self.counts = {}
             user = changes.pop("revoke", None)
             issue = changes.pop("issue", None)
+            if changes.pop("forget_clients", False):
+                self.clients = {}
             unknown = changes.keys() - DEFAULTS.keys()
             if unknown:
                 raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
@@ -221,7 +225,7 @@ class Issuer:
     # --- The device flow (RFC 8628) -------------------------------------------------------------
 
     def start_device_flow(self, client, scope):
-        lifetime = 600
+        lifetime = self.script["code_lifetime"]
         code = {
             "client": client["client_id"],
             "scope": scope,

@@ -1,0 +1,115 @@
+//! Whose login it is, and what becomes of one that has ended.
+
+use super::{approve_as, approving, only_login, typed};
+
+#[test]
+fn reauth_does_not_take_another_persons_login_unless_it_is_told_so() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let server = alice.server();
+    let login = only_login(&alice);
+    approve_as(&realm, "mallory");
+    let refused = alice.re_auth().code(77);
+    let user = alice.user();
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "cloud-backup: you logged in as mallory, and the login so far was {user}'s: nothing was changed
+  -> Log in as the same person, in a private window of the browser if need be; or, to switch: docker compose run \
+--rm cloud-backup reauth --force
+"
+        )
+    );
+    assert!(!refused.stdout.contains("saved"), "{}", refused.stdout);
+    assert_eq!(only_login(&alice), login);
+    alice.run(["config"]).ok().says("is kept");
+
+    let note =
+        format!("Note: you logged in as mallory, and AAI_USER is {user}, whose bucket is used.\n");
+    alice
+        .attended("mallory", ["reauth", "--force"])
+        .ok()
+        .says(&note)
+        .says("The running server has taken it.");
+    assert_ne!(only_login(&alice), login);
+    server.exec(["healthcheck"]).ok();
+    approve_as(&realm, user);
+    alice
+        .re_auth()
+        .code(77)
+        .says("the login so far was mallory's");
+    assert_eq!(realm.count("register"), 1);
+}
+
+#[test]
+fn a_login_that_has_ended_is_renewed_by_either_command_and_a_forgotten_client_is_registered_anew() {
+    let (realm, alice) = approving();
+    alice.log_in().ok().says("The login is saved.");
+    let revoke = serde_json::json!({"revoke": alice.user()}).to_string();
+    realm.control(&revoke);
+    alice.run(["restic", "snapshots"]).code(77);
+    alice.re_auth().ok();
+    assert_eq!(realm.count("register"), 1);
+
+    realm.control(&revoke);
+    alice
+        .log_in()
+        .ok()
+        .says("It does not work any more: the login has ended: ")
+        .says("The login is saved.");
+    let registered = realm.count("register");
+    realm.control(r#"{"forget_clients": true}"#);
+    alice
+        .re_auth()
+        .ok()
+        .says("The login service has forgotten this installation: registering it anew.");
+    assert_eq!(realm.count("register"), registered + 1);
+    alice.run(["config"]).ok().says("is kept");
+}
+
+#[test]
+fn another_password_than_the_logins_is_told_as_that_and_a_new_login_mends_it() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let login = only_login(&alice);
+    let other = ["--env=OIDC_PASSWORD=another"];
+    for args in ["config", "reauth"] {
+        let ended = typed(&alice, other, [args]).code(78);
+        assert_eq!(
+            ended.stderr,
+            "cloud-backup: OIDC_PASSWORD is not the password that the login was saved with
+  -> Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run --rm \
+cloud-backup config --force
+"
+        );
+    }
+    assert_eq!((only_login(&alice), realm.count("device")), (login, 1));
+    typed(&alice, other, ["config", "--force"]).ok();
+    typed(&alice, other, ["config"]).ok().says("is kept");
+    alice.run(["config"]).code(78);
+}
+
+#[test]
+fn a_login_at_another_issuer_than_the_one_that_is_set_is_told_as_that() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let other = realm.rig().realm("{}");
+    approve_as(&other, alice.user());
+    let issuer = format!("--env=OIDC_ISSUER={}", other.issuer());
+    let role = format!("--env=S3_ROLE={}", other.role());
+    let there = [&*issuer, &role];
+    for args in ["config", "reauth"] {
+        let ended = typed(&alice, there, [args]).code(78);
+        let told = format!(
+            "cloud-backup: the login is one at {}, and OIDC_ISSUER is {}\n",
+            realm.issuer(),
+            other.issuer()
+        );
+        assert!(ended.stderr.starts_with(&told), "{}", ended.stderr);
+        assert!(ended.stderr.contains("config --force"), "{}", ended.stderr);
+    }
+    assert_eq!(other.count("device"), 0);
+    typed(&alice, there, ["config", "--force"]).ok();
+    typed(&alice, there, ["reauth"]).ok();
+    assert_eq!(other.count("register"), 1);
+}
