@@ -45,11 +45,11 @@ fn all_well(children: Vec<(String, Child)>) {
         .map(|(what, child)| ended(&what, child))
         .collect();
     // What the others said tells why one has failed.
-    let all: String = ends
+    let all: Vec<_> = ends
         .iter()
-        .map(|end| format!("{}: {}\n{}", end.command, end.code, end.stderr))
+        .map(|end| (&end.command, end.code, &end.stderr))
         .collect();
-    assert!(ends.iter().all(|end| end.code == 0), "{all}");
+    assert!(ends.iter().all(|end| end.code == 0), "{all:#?}");
 }
 
 /// What tells a refresh from the next: the account's file, which oidc-agent writes anew, under another salt, with each
