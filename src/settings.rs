@@ -159,9 +159,7 @@ impl Settings {
             ));
         }
         let environment = Environment::new(vars);
-        let login = remote
-            .as_ref()
-            .and_then(|remote| login::parse(&raw, remote, &environment, &mut problems));
+        let login = login::parse(&raw, remote.as_ref(), &environment, &mut problems);
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);

@@ -76,17 +76,23 @@ pub struct ObjectStorage {
 
 /// The login that this remote needs; `None` where it needs none, or where it has problems.
 ///
+/// Where the remote itself has problems (`None`) those of its login are told with them.
+///
 /// A section of that name that the environment defines is the user's own, and so is one of a `BACKUP_REMOTE` without
 /// `OIDC_PASSWORD`.
 pub(super) fn parse(
     raw: &Raw,
-    remote: &Remote,
+    remote: Option<&Remote>,
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Login> {
     let own = environment.defines_section(SECTION)
         || raw.backup_remote.is_some() && raw.oidc_password.is_none();
-    if remote.section() != Some(SECTION) || own {
+    let needs_it = match remote {
+        Some(remote) => remote.section() == Some(SECTION),
+        None => raw.backup_remote.is_none(),
+    };
+    if !needs_it || own {
         return None;
     }
     let text = |value: &Option<String>, default: &str| {

@@ -37,7 +37,7 @@ fn the_lock_of_a_killed_backup_is_removed_and_forget_goes_on() {
     installation.write_random("more", 4_000_000);
     let backup = server.spawn_exec([], ["backup", "--limit-upload", "100", "/backup/dir1"]);
     wait_for_lock(&installation, &server);
-    server.kill("KILL", server.pid("restic", "bin/restic backup"));
+    server.kill("KILL", server.pid("restic", "bin/restic .*backup"));
     ended("backup", backup).code(137);
     assert_eq!(locks(&installation), 1, "SIGKILL leaves the lock");
 
@@ -55,7 +55,7 @@ fn the_lock_of_a_killed_check_is_removed_and_backup_goes_on() {
     let server = installation.server();
     let check = server.spawn_exec([], slow_check("50"));
     wait_for_lock(&installation, &server);
-    server.kill("KILL", server.pid("restic", "bin/restic check"));
+    server.kill("KILL", server.pid("restic", "bin/restic .*check"));
     ended("check", check).code(137);
     assert_eq!(locks(&installation), 1, "SIGKILL leaves the lock");
 
@@ -86,7 +86,7 @@ fn a_live_lock_is_kept_and_its_holder_named() {
     let server = installation.server();
     let check = server.spawn_exec([], slow_check("100"));
     wait_for_lock(&installation, &server);
-    let pid = server.pid("restic", "bin/restic check");
+    let pid = server.pid("restic", "bin/restic .*check");
     let begun = Instant::now();
     let backup = server
         .exec(["backup", "--retry-lock", "1s", "/backup/dir1"])

@@ -22,13 +22,14 @@ fn a_user_of_the_guide_gets_from_an_empty_volume_to_a_restored_backup_and_a_new_
     let user = project.value("AAI_USER");
 
     project.compose(["up", "--detach", "cloud-backup"]).ok();
-    let logs = docker(["logs", project.container()]);
-    assert!(
-        logs.all()
-            .contains("docker compose run --rm cloud-backup config"),
-        "{}",
-        logs.all()
-    );
+    let begun = Instant::now();
+    loop {
+        let logs = docker(["logs", project.container()]).all();
+        if logs.contains("docker compose run --rm cloud-backup config") {
+            break;
+        }
+        assert!(begun.elapsed() < READY, "{logs}");
+    }
     project.compose(["stop", "cloud-backup"]).ok();
 
     project

@@ -96,7 +96,7 @@ fn a_private_server_goes_also_when_its_command_is_killed() {
             .chain(["--limit-upload=50", "/backup/dir1"]);
         let job = container.spawn_exec([], line);
         container.wait_for("restic runs", |container| {
-            container.pids("restic", "^/usr/bin/restic backup").len() == 1
+            container.pids("restic", "^/usr/bin/restic .*backup").len() == 1
         });
         let ours = container.pids(command[0], &format!("^{}", command[0]));
         container.kill("KILL", ours[0]);
@@ -125,7 +125,7 @@ fn where_the_volume_carries_no_sockets_jobs_use_the_server_and_one_shots_their_o
 
     let job = server.spawn_exec([], ["backup", "--limit-upload=50", "/backup/dir1"]);
     server.wait_for("restic runs", |server| {
-        server.pids("restic", "^/usr/bin/restic backup").len() == 1
+        server.pids("restic", "^/usr/bin/restic .*backup").len() == 1
     });
     assert_eq!(server.pids("rclone", "").len(), 1, "one for all");
     let one_shot = installation.start(["restic", "backup", "--limit-upload=50", "/backup/dir1"]);

@@ -185,7 +185,7 @@ fn rclone_and_restic_trust_what_extra_ca_file_holds() {
 
     let installation = installation.fake_restic(&["sleep 60000"]);
     let job = installation.start(["backup", "/backup/dir1"]);
-    assert_has_bundle(&job, "restic", "restic backup");
+    assert_has_bundle(&job, "restic", "restic .*backup");
 }
 
 /// What rclone and restic find the bundle by.

@@ -19,7 +19,10 @@ use crate::trouble::Trouble;
 const LONGEST_OUTPUT: u64 = 256 * 1024;
 /// They write the files of accounts with the mode that is left to them; a shell sets it, for Rust can not for a child
 /// alone without `unsafe`.
-const PRIVATE: &str = "umask 077; exec \"$@\"";
+///
+/// Where there is no syslog they write their log to `/dev/console` (`LOG_CONS` of syslog(3)), which in a container with a
+/// terminal is the user's screen. Nobody else opens it by that name, and what is open stays open.
+const PRIVATE: &str = "umask 077; [ ! -O /dev/console ] || chmod 0 /dev/console; exec \"$@\"";
 
 /// How a tool ended, and what it printed; tokens included.
 #[derive(Debug)]

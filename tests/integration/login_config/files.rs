@@ -84,6 +84,12 @@ fn a_login_that_oidc_gen_has_made_is_used_and_renewed() {
     );
     assert_eq!(realm.count("register"), 1);
 
+    // Who has backed up before has a bucket.
+    let bucket = format!("storage:{}/", alice.user());
+    realm
+        .rig()
+        .s3_admin(["copy", "/etc/hostname", &bucket])
+        .ok();
     alice.write("file", "content");
     alice
         .run(["backup", "/backup/dir1"])
