@@ -78,14 +78,14 @@ fn rclone_is_itself(way: &Way, bucket: &str, name: &str) {
         md5.stdout.starts_with("80ce09bea1ee852987c0830c487d9981 "),
         "{md5:?}"
     );
-    // rclone's own codes: 3 for what is not there, 1 for what it does not know.
+    // rclone's own codes: 3 for what is not there, 2 for what it does not know.
     let missing = way.run(&["rclone", "lsf", &format!("{bucket}-missing")]);
     missing.code(3).says("directory not found");
     way.run(&["rclone", "cat", &object])
         .ok()
         .says("a line\nof ");
     way.run(&["rclone", "no-such-command", bucket])
-        .code(1)
+        .code(2)
         .says("unknown command");
 }
 

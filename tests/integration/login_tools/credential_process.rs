@@ -51,8 +51,9 @@ fn programs_of_aws_kind_get_their_credentials_from_it() {
         installation.user()
     );
     container.exec(["sh", "-c", &rclone]).ok();
+    // restic's library reads the line in the other of the two files.
     let restic = format!(
-        "SSL_CERT_FILE=/ca.pem AWS_CONFIG_FILE=/tmp/aws /usr/bin/restic --option=s3.region=us-east-1 \
+        "SSL_CERT_FILE=/ca.pem AWS_SHARED_CREDENTIALS_FILE=/tmp/aws /usr/bin/restic --option=s3.region=us-east-1 \
          --repo=s3:{endpoint}/{}/mine init",
         installation.user()
     );
