@@ -40,17 +40,26 @@ fn spawn(installation: &Installation, command: &[&str]) -> (String, Child) {
 }
 
 fn all_well(children: Vec<(String, Child)>) {
+    all_well_beside(None, children);
+}
+
+/// The same; the server's log may tell why one has failed.
+#[track_caller]
+fn all_well_beside(server: Option<&Container>, children: Vec<(String, Child)>) {
     let ends: Vec<Ended> = children
         .into_iter()
         .map(|(what, child)| ended(&what, child))
         .collect();
     // What the others said tells why one has failed.
-    let all: Vec<String> = ends
+    let all: Vec<_> = ends
         .iter()
-        .map(|end| format!("{}: {}\n{}", end.command, end.code, end.stderr))
+        .map(|end| (&end.command, end.code, &end.stderr))
         .collect();
-    let all = all.concat();
-    assert!(ends.iter().all(|end| end.code == 0), "{all}");
+    assert!(
+        ends.iter().all(|end| end.code == 0),
+        "{all:#?}\n{}",
+        server.map(Container::logs).unwrap_or_default()
+    );
 }
 
 /// What tells a refresh from the next: the account's file, which oidc-agent writes anew, under another salt, with each
@@ -156,7 +165,7 @@ fn a_login_survives_20_refreshes_of_a_server_jobs_and_one_shot_commands_side_by_
     let mut rounds = 0;
     while refreshes.count() < 20 {
         assert!(Instant::now() < until, "{} refreshes", refreshes.count());
-        all_well(one_shots_in_jobs(&server, &installation));
+        all_well_beside(Some(&server), one_shots_in_jobs(&server, &installation));
         rounds += 1;
     }
     assert!(rounds >= 2, "more than one round of all");
@@ -232,7 +241,7 @@ fn a_login_survives_servers_that_start_and_stop_among_refreshes() {
         }
         // A one-shot command takes the keeper's place, and gives it back.
         docker_start(&server);
-        all_well(beside);
+        all_well_beside(Some(&server), beside);
         server.wait_for("the server is healthy again", |server| {
             server.exec(["healthcheck"]).code == 0
         });

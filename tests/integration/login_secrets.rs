@@ -267,10 +267,7 @@ fn tell(script: &str, refusal: &Value, log: [&str; 2]) {
         (&lines, "oidc-token --aud"),
         (&server_lines, "rclone serve restic"),
         (&server_lines, "oidc-agent -d"),
-        (
-            &server_lines,
-            "/usr/bin/restic --option=rest.connections=8 backup",
-        ),
+        (&server_lines, "/usr/bin/restic "),
     ] {
         assert!(lines.contains(program), "{program} is not among:\n{lines}");
     }

@@ -25,6 +25,7 @@ mod login_password;
 mod login_renewal;
 mod login_rotation;
 mod login_secrets;
+mod login_tools;
 mod login_users;
 mod one_shot;
 mod overlap;

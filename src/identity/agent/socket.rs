@@ -8,13 +8,15 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::answer;
 use crate::trouble::Trouble;
 
 /// Tokens have a few kB.
 const LONGEST_ANSWER: u64 = 256 * 1024;
+/// Between two tries to get into the line.
+const LINE_IS_FULL: Duration = Duration::from_millis(20);
 /// Whom the agent names in its log.
 const HINT: &str = "cloud-backup";
 
@@ -129,8 +131,18 @@ async fn ask(socket: &Path, request: &Request<'_>, deadline: Duration) -> Result
     }
 }
 
+/// The agent lets few wait in line, and the system turns the next away: it is asked again.
+async fn connect(socket: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(LINE_IS_FULL).await,
+            end => return end,
+        }
+    }
+}
+
 async fn exchange(socket: &Path, request: &Request<'_>) -> io::Result<Vec<u8>> {
-    let mut stream = UnixStream::connect(socket).await?;
+    let mut stream = connect(socket).await?;
     stream.write_all(&serde_json::to_vec(request)?).await?;
     let mut answer = Vec::new();
     stream.take(LONGEST_ANSWER).read_to_end(&mut answer).await?;
@@ -184,6 +196,28 @@ mod tests {
             serde_json::to_string(&request).unwrap(),
             r#"{"request":"access_token","account":"infncloud","audience":"object","min_valid_period":0,"application_hint":"cloud-backup"}"#
         );
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_full_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let listener = tokio::net::UnixSocket::new_stream().unwrap();
+        listener.bind(&path).unwrap();
+        let listener = listener.listen(1).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = UnixStream::connect(&path).await {
+            waiting.push(stream);
+        }
+        assert!(!wait_for_others(&path, Duration::from_millis(100)).await);
+        let asked =
+            tokio::spawn(async move { wait_for_others(&path, Duration::from_secs(10)).await });
+        sleep(Duration::from_millis(100)).await;
+        // As an agent that ends: each is let in, and gets no answer.
+        for _ in 0..=waiting.len() {
+            drop(listener.accept().await.unwrap());
+        }
+        assert!(asked.await.unwrap());
     }
 
     #[tokio::test]

@@ -1,0 +1,127 @@
+//! What to do next after an error: one sentence, with the line to type where there is one.
+
+use super::Error;
+
+impl Error {
+    /// What to do next, as one sentence; `None` where the error itself says it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Settings(_) => {
+                "Correct the .env file (or the environment of the job), then try again."
+            }
+            Self::NotConfigured { .. } => {
+                "For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
+                 another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
+                 directory in the volume."
+            }
+            Self::Login(_)
+            | Self::NoLoginNeeded { .. }
+            | Self::OtherPerson { .. }
+            | Self::OwnerUnknown { .. }
+            | Self::ProbeFailed { .. }
+            | Self::AlreadyLoggingIn { .. }
+            | Self::LoginInterrupted { .. } => return self.remedy_of_login(),
+            Self::Volume { .. } => {
+                "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
+                 chown -R user /home/user)."
+            }
+            Self::AnotherServer { .. } => {
+                "Stop that container first, or give this one a volume of its own."
+            }
+            Self::AlreadyRunning { .. } => {
+                "Nothing to do if that run ends well; else look at why it takes so long."
+            }
+            Self::OtherRemote { .. } => {
+                "Nothing was changed. For the server to take the new settings: docker compose up -d --force-recreate"
+            }
+            Self::LocksInUse => {
+                "Wait for it to end. restic unlock --remove-all removes all locks, where surely nobody is working."
+            }
+            Self::ProgramMissing { .. } | Self::CannotStart { .. } => {
+                "Use the image as it is built by the Dockerfile, or install the program."
+            }
+            Self::ServerFailed { .. } => {
+                "Check BACKUP_REMOTE and the storage; the log of the server has more."
+            }
+            Self::NoAnswer { .. } => {
+                "See whether the server is healthy: docker compose ps, docker compose logs cloud-backup."
+            }
+            Self::StorageFailing { .. } => {
+                "Nothing was changed. See docker compose logs cloud-backup for what the storage said; it is tried again \
+                 at the next run."
+            }
+            Self::StorageForbidden { .. } => {
+                "Nothing was changed. Check that the account may read and write the backup path."
+            }
+            Self::Unauthorised => {
+                "The running server has other values than this job: docker compose up -d --force-recreate."
+            }
+            Self::AbsenceNotProven { because } => return because.remedy(),
+            Self::ConfigMissing { .. } => {
+                "Nothing was initialised: the data may still be there. Look for a copy of the file config. Only where \
+                 restic init was broken off, and the storage holds nothing but the folder keys, delete that folder."
+            }
+            Self::RepositoryGone { .. } => {
+                "Nothing was initialised. Check BACKUP_REMOTE and the storage; to begin a new repository there on \
+                 purpose: docker compose run --rm cloud-backup restic init"
+            }
+            Self::NoRepository { .. } => {
+                "Make one by the first backup, or by: docker compose run --rm cloud-backup restic init"
+            }
+            Self::Incomplete { .. } => {
+                "The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with \
+                 --exclude."
+            }
+            Self::NothingFound => {
+                "Check the host directory in the volumes of compose.yaml: Docker makes an empty one for a path that \
+                 does not exist. Where it is empty for now, put a file in it."
+            }
+            Self::NotRemoved => "The output names them; the next run tries again.",
+            Self::WrongPassword => {
+                "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read."
+            }
+            Self::NoKeys => {
+                "Check the permissions of the storage; do not initialise it again: the data may still be there."
+            }
+            Self::Locked { .. } => {
+                "Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
+                 compose run --rm cloud-backup restic unlock --remove-all"
+            }
+            Self::Interrupted { .. } => {
+                "What was uploaded is kept: the next run goes on from there."
+            }
+            Self::Killed { .. } => {
+                "See the memory of the machine (dmesg, docker stats); the next run tries again."
+            }
+            Self::Restic { .. } => "The output has restic's own words.",
+            Self::Unhealthy(_) | Self::System { .. } => return None,
+        })
+    }
+
+    /// The same for what only commands of the login meet.
+    fn remedy_of_login(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Login(trouble) => trouble.remedy(),
+            Self::NoLoginNeeded { .. } => {
+                "The login is for the storage infncloud: leave BACKUP_REMOTE empty, or set it to a path that begins with \
+                 infncloud:, and set OIDC_PASSWORD."
+            }
+            Self::OtherPerson { .. } | Self::OwnerUnknown { .. } => {
+                "Log in as the same person, in a private window of the browser if need be; or, to switch: docker compose \
+                 run --rm cloud-backup reauth --force"
+            }
+            Self::ProbeFailed { .. } => {
+                "The login works and is saved. Check AAI_USER and BACKUP_BUCKET, and that your account may use the storage; \
+                 then: docker compose run --rm cloud-backup config"
+            }
+            Self::AlreadyLoggingIn { .. } => {
+                "End it there (approve the login, or Ctrl-C), or stop that container by docker stop; then try again."
+            }
+            Self::LoginInterrupted { .. } => {
+                "Nothing was changed but what the screen calls saved. Type the command again."
+            }
+            _ => return None,
+        })
+    }
+}
