@@ -61,6 +61,12 @@ impl Volume {
         self.root.join("ca-bundle.pem")
     }
 
+    /// The same for programs that look for it anew, of an `EXTRA_CA_FILE` with this fingerprint.
+    #[must_use]
+    pub fn ca_bundle_with(&self, fingerprint: &str) -> PathBuf {
+        self.root.join(format!("ca-bundle-{fingerprint}.pem"))
+    }
+
     /// What is known of the rclone that is installed.
     #[must_use]
     pub fn known_rclone(&self) -> PathBuf {

@@ -55,6 +55,8 @@ pub(super) async fn log_in(
         &settings.trust,
     )
     .await?;
+    // The login service is trusted by it.
+    settings.trust.agent_bundle(volume)?;
     // First the room for it: a volume that is full or not ours must not cost the user a login in the browser.
     let staged = Store::new(&settings.home).stage(&login.issuer)?;
     staged.require_room()?;
