@@ -11,7 +11,7 @@ from bench_rig import MEGABYTE, BenchError
 from bench_storage_rig import FAR, NEAR, PATH, RESTIC, Asking, StorageRig, Straight, compose_project
 
 FILES = 100
-MEGABYTES = int(os.environ.get("BENCH_MEGABYTES") or 500)
+MEGABYTES = int(os.environ.get("BENCH_MEGABYTES") or 1000)
 # The rig's storage has to hold them once for each candidate.
 MOST_TUNING_MEGABYTES = 200
 STARTS = 10
