@@ -150,7 +150,7 @@ RCLONE_OPTIONS = {
     "use_unsigned_payload": {"USE_UNSIGNED_PAYLOAD": "true"},
     "disable_checksum": {"DISABLE_CHECKSUM": "true"},
 }
-MATRIX = [(connections, pack) for connections in (5, 10, 16, 32) for pack in (16, 64) if (connections, pack) != USUAL]
+MATRIX = [(connections, pack) for connections in (5, 8, 16, 32) for pack in (16, 64) if (connections, pack) != USUAL]
 ONLY_FOR_BACKUP = ("no_head", "use_unsigned_payload", "disable_checksum", "read concurrency 4")
 
 
