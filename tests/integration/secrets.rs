@@ -56,7 +56,7 @@ fn no_secret_is_in_the_process_list_the_log_or_the_output() {
     });
     let processes = server.processes();
     assert!(
-        processes.contains("/usr/bin/restic --option"),
+        processes.contains("/usr/bin/restic backup"),
         "{processes}"
     );
     assert_eq!(shown_in(&processes), [""; 0], "{processes}");
