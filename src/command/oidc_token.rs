@@ -18,6 +18,8 @@ use crate::volume::Volume;
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::pass_through;
 
+/// What the keeper in another process knows is known here within this time.
+const NEWS: Duration = Duration::from_secs(5);
 /// The program waits for its agent, and so for the login service, without an end.
 const PROGRAM: Duration = Duration::from_secs(20);
 /// A refresh, by a fresh agent if need be.
@@ -102,7 +104,17 @@ async fn loaded(keeper: &Handle) -> Result<PathBuf, Trouble> {
         return Err(trouble);
     }
     renewed(keeper).await?;
-    keeper.status().agent.ok_or_else(|| Trouble::Agent {
+    let mut keeper = keeper.clone();
+    let news = async {
+        let mut status = keeper.status();
+        loop {
+            if let Some(socket) = status.agent {
+                return socket;
+            }
+            status = keeper.changed().await;
+        }
+    };
+    timeout(NEWS, news).await.map_err(|_| Trouble::Agent {
         detail: "it has not loaded the login".to_owned(),
     })
 }
