@@ -99,14 +99,13 @@ impl Fields {
     /// The first local time after the given one that fits, whether it exists in a zone or not; whole seconds.
     fn next_local(&self, after: DateTime) -> Option<DateTime> {
         let from = after.checked_add(SignedDuration::from_secs(1)).ok()?;
-        if self.fits(from.date()) {
-            if let Some(time) = self.next_time(from.time()) {
-                return Some(from.date().to_datetime(time));
-            }
+        if self.fits(from.date())
+            && let Some(time) = self.next_time(from.time())
+        {
+            return Some(from.date().to_datetime(time));
         }
         let date = self.next_date(from.date())?;
-        let first = Time::MIN;
-        Some(date.to_datetime(self.next_time(first)?))
+        Some(date.to_datetime(self.next_time(Time::MIN)?))
     }
 
     /// The first time of a day that is not before the given one.
@@ -123,15 +122,12 @@ impl Fields {
     }
 
     fn next_in_hour(&self, from: Time) -> Option<(i8, i8)> {
-        if self.minutes.has(from.minute()) {
-            if let Some(second) = self.seconds.from(from.second()) {
-                return Some((from.minute(), second));
-            }
+        if self.minutes.has(from.minute())
+            && let Some(second) = self.seconds.from(from.second())
+        {
+            return Some((from.minute(), second));
         }
-        Some((
-            self.minutes.from(from.minute() + 1)?,
-            self.seconds.from(0)?,
-        ))
+        Some((self.minutes.from(from.minute() + 1)?, self.seconds.from(0)?))
     }
 
     /// The first day after the given one that fits.

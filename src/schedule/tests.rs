@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use super::{Schedule, Timetable};
 
 mod clock;
-mod daylight;
 mod dates;
+mod daylight;
 mod expressions;
 mod file;
 mod fuzz;
@@ -35,11 +35,7 @@ fn timetable(schedule: &str, zone_name: &str) -> Timetable {
 #[track_caller]
 fn runs(schedule: &str, zone_name: &str, after: &str, until: &str) -> Vec<String> {
     let timetable = timetable(schedule, zone_name);
-    let instant = |text: &str| {
-        zone(zone_name)
-            .to_timestamp(text.parse().unwrap())
-            .unwrap()
-    };
+    let instant = |text: &str| zone(zone_name).to_timestamp(text.parse().unwrap()).unwrap();
     let (mut time, until) = (instant(after), instant(until));
     let mut runs = Vec::new();
     while let Some(next) = timetable.next_after(time).filter(|next| *next <= until) {

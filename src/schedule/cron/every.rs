@@ -42,8 +42,11 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
         return Err(wrong());
     }
     let nanoseconds = nanoseconds(words.strip_prefix('+').unwrap_or(words)).ok_or_else(wrong)?;
-    if nanoseconds == 0 || nanoseconds % SECOND != 0 {
-        return Err("has a duration after @every that is not made of whole seconds: write at least 1s".to_owned());
+    if nanoseconds == 0 || !nanoseconds.is_multiple_of(SECOND) {
+        return Err(
+            "has a duration after @every that is not made of whole seconds: write at least 1s"
+                .to_owned(),
+        );
     }
     i64::try_from(nanoseconds / SECOND).map_err(|_| wrong())
 }
@@ -61,7 +64,11 @@ fn nanoseconds(mut text: &str) -> Option<u64> {
             .unwrap_or(rest.len());
         let (name, rest) = rest.split_at(end);
         let (_, unit) = UNITS.iter().find(|(known, _)| *known == name)?;
-        let whole = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let whole = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().ok()?
+        };
         total = total
             .checked_add(unit.checked_mul(whole)?)?
             .checked_add(part(fraction, *unit)?)?;
@@ -78,7 +85,7 @@ fn nanoseconds(mut text: &str) -> Option<u64> {
 fn part(fraction: &str, mut unit: u64) -> Option<u64> {
     let mut total = 0;
     for digit in fraction.chars() {
-        if unit % 10 != 0 && digit != '0' {
+        if !unit.is_multiple_of(10) && digit != '0' {
             // Finer than a nanosecond.
             return None;
         }

@@ -65,12 +65,7 @@ pub(super) const WEEKDAYS: Field = Field::new(
 );
 
 impl Field {
-    const fn new(
-        name: &'static str,
-        min: u8,
-        max: u8,
-        names: &'static [&'static str],
-    ) -> Self {
+    const fn new(name: &'static str, min: u8, max: u8, names: &'static [&'static str]) -> Self {
         Self {
             name,
             min,
@@ -158,11 +153,9 @@ impl Field {
 
     fn refuse(&self, text: &str) -> String {
         let names = match (self.names.first(), self.names.last()) {
-            (Some(first), Some(last)) => format!(
-                ", or {} to {}",
-                first.to_uppercase(),
-                last.to_uppercase()
-            ),
+            (Some(first), Some(last)) => {
+                format!(", or {} to {}", first.to_uppercase(), last.to_uppercase())
+            }
             _ => String::new(),
         };
         format!(

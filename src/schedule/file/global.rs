@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Refusal;
 use super::ini::Section;
-use super::keys::Keys;
+use super::keys::{AGES, Keys};
 
 /// What `[global]` says.
 #[derive(Default)]
@@ -19,11 +19,6 @@ const KEYS: [&str; 3] = ["save-folder", "keep-logs-days", "max-age"];
 
 /// A hundred years.
 const MOST_DAYS: u32 = 36_500;
-/// The bounds of `max-age`.
-pub(super) const AGES: (Duration, Duration) = (
-    Duration::from_secs(60),
-    Duration::from_secs(366 * 24 * 3_600),
-);
 
 pub(super) fn read(sections: &[Section], refusals: &mut Vec<Refusal>) -> Global {
     let mut found: Option<usize> = None;
@@ -45,7 +40,7 @@ pub(super) fn read(sections: &[Section], refusals: &mut Vec<Refusal>) -> Global 
         let read = Global {
             save_folder: keys.folder("save-folder"),
             keep_logs_days: keys.number("keep-logs-days", 1, MOST_DAYS),
-            max_age: keys.duration("max-age", AGES.0, AGES.1),
+            max_age: keys.duration("max-age", &AGES),
         };
         global = Global {
             save_folder: global.save_folder.or(read.save_folder),

@@ -153,7 +153,8 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 
 fn entry(line: &str, lines: &mut Lines) -> Result<Entry, String> {
     let number = lines.number;
-    let (key, rest) = name(line).ok_or("the line is none of a section, a key = value and a comment")?;
+    let (key, rest) =
+        name(line).ok_or("the line is none of a section, a key = value and a comment")?;
     if is_end(rest) {
         return Ok(Entry {
             line: number,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::global::{AGES, Global};
+use super::global::Global;
 use super::ini::Section;
-use super::keys::Keys;
+use super::keys::{AGES, Bounds, Keys};
 use super::{Job, Kind, Refusal, words};
 use crate::schedule::{Schedule, shown};
 
@@ -26,17 +26,21 @@ const COMMON: [&str; 9] = [
 const EXEC: [&str; 3] = ["container", "user", "tty"];
 const LOCAL: [&str; 1] = ["dir"];
 
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
+const JITTER: Bounds = Bounds {
+    min: Duration::ZERO,
+    max: Duration::from_hours(24),
+    words: "from 0s to 24h",
+};
+const TIMEOUT: Bounds = Bounds {
+    min: Duration::from_secs(1),
+    max: Duration::from_hours(30 * 24),
+    words: "from 1s to 30 days",
+};
 
 /// A file name has 255 bytes, and the log's has a date and an ending too.
 const LONGEST_NAME: usize = 200;
 
-pub(super) fn read(
-    sections: &[Section],
-    global: &Global,
-    refusals: &mut Vec<Refusal>,
-) -> Vec<Job> {
+pub(super) fn read(sections: &[Section], global: &Global, refusals: &mut Vec<Refusal>) -> Vec<Job> {
     let mut jobs = Vec::new();
     let mut seen = HashMap::new();
     for section in sections {
@@ -113,13 +117,17 @@ fn job(
     let mut keys = Keys::new(section, &known, refusals);
     let schedule = schedule(&mut keys);
     let command = command(&mut keys);
-    let kind = if exec { container(&mut keys) } else { local(&mut keys) };
+    let kind = if exec {
+        container(&mut keys)
+    } else {
+        local(&mut keys)
+    };
     let environment = environment(&mut keys);
     let no_overlap = keys.flag("no-overlap").unwrap_or(false);
     let catch_up = keys.flag("catch-up").unwrap_or(true);
-    let jitter = keys.duration("jitter", Duration::ZERO, DAY);
-    let timeout = keys.duration("timeout", SECOND, 31 * DAY);
-    let max_age = keys.duration("max-age", AGES.0, AGES.1);
+    let jitter = keys.duration("jitter", &JITTER);
+    let timeout = keys.duration("timeout", &TIMEOUT);
+    let max_age = keys.duration("max-age", &AGES);
     let save_folder = keys.folder("save-folder");
     Some(Job {
         name: name?.to_owned(),
@@ -176,7 +184,10 @@ fn local(keys: &mut Keys) -> Option<Kind> {
 fn environment(keys: &mut Keys) -> Vec<(String, SecretString)> {
     let mut variables: Vec<(String, SecretString)> = Vec::new();
     for entry in keys.several() {
-        let pair = entry.value.as_deref().and_then(|value| value.split_once('='));
+        let pair = entry
+            .value
+            .as_deref()
+            .and_then(|value| value.split_once('='));
         match pair.filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace)) {
             // Not shown: the value may be a secret.
             None => keys.refuse(entry, "must be a variable with its value, NAME=value"),

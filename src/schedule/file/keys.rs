@@ -12,8 +12,30 @@ const SEVERAL: &str = "environment";
 
 /// What Ofelia can tell others, by the beginnings of the keys.
 const NOTIFICATIONS: [&str; 8] = [
-    "slack-", "smtp-", "email-", "mail-", "signal-", "pushover-", "ntfy-", "teams-",
+    "slack-",
+    "smtp-",
+    "email-",
+    "mail-",
+    "signal-",
+    "pushover-",
+    "ntfy-",
+    "teams-",
 ];
+
+/// What a time span may be.
+pub(super) struct Bounds {
+    pub(super) min: Duration,
+    pub(super) max: Duration,
+    /// The same for a person.
+    pub(super) words: &'static str,
+}
+
+/// The bounds of `max-age`.
+pub(super) const AGES: Bounds = Bounds {
+    min: Duration::from_mins(1),
+    max: Duration::from_hours(3_653 * 24),
+    words: "from 1m to 10 years",
+};
 
 /// The keys of a section, with what is wrong about them.
 pub(super) struct Keys<'a> {
@@ -37,7 +59,10 @@ impl<'a> Keys<'a> {
             {
                 refusals.push(Refusal::new(
                     entry.line,
-                    format!("{key} stands on line {} already: keep one of them", first.line),
+                    format!(
+                        "{key} stands on line {} already: keep one of them",
+                        first.line
+                    ),
                 ));
             }
         }
@@ -62,7 +87,10 @@ impl<'a> Keys<'a> {
 
     /// The entries of the key that may stand several times.
     pub(super) fn several(&self) -> impl Iterator<Item = &'a Entry> + use<'a> {
-        self.section.entries.iter().filter(|entry| entry.key == SEVERAL)
+        self.section
+            .entries
+            .iter()
+            .filter(|entry| entry.key == SEVERAL)
     }
 
     /// A value that is not empty.
@@ -101,17 +129,13 @@ impl<'a> Keys<'a> {
     }
 
     /// A time span within bounds.
-    pub(super) fn duration(&mut self, key: &str, min: Duration, max: Duration) -> Option<Duration> {
+    pub(super) fn duration(&mut self, key: &str, bounds: &Bounds) -> Option<Duration> {
         let (entry, value) = self.text(key)?;
         let parsed = humantime::parse_duration(value)
             .ok()
-            .filter(|duration| (min..=max).contains(duration));
+            .filter(|duration| (bounds.min..=bounds.max).contains(duration));
         if parsed.is_none() {
-            let (min, max) = (
-                humantime::format_duration(min),
-                humantime::format_duration(max),
-            );
-            let message = format!("must be a time from {min} to {max}, such as 90s, 30m or 2h");
+            let message = format!("must be a time {}, such as 90s, 30m or 2h", bounds.words);
             self.refuse(entry, message);
         }
         parsed

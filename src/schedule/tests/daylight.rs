@@ -18,7 +18,12 @@ fn a_daily_run_in_the_hour_that_is_skipped_comes_right_after_it() {
         ]
     );
     assert_eq!(
-        runs("0 30 2 * * *", NEW_YORK, "2027-03-13T00:00", "2027-03-16T00:00"),
+        runs(
+            "0 30 2 * * *",
+            NEW_YORK,
+            "2027-03-13T00:00",
+            "2027-03-16T00:00"
+        ),
         [
             "03-13 02:30:00-05:00",
             "03-14 03:00:00-04:00",
@@ -26,7 +31,12 @@ fn a_daily_run_in_the_hour_that_is_skipped_comes_right_after_it() {
         ]
     );
     assert_eq!(
-        runs("0 15 2 * * *", LORD_HOWE, "2026-10-03T00:00", "2026-10-06T00:00"),
+        runs(
+            "0 15 2 * * *",
+            LORD_HOWE,
+            "2026-10-03T00:00",
+            "2026-10-06T00:00"
+        ),
         [
             "10-03 02:15:00+10:30",
             "10-04 02:30:00+11:00",
@@ -46,7 +56,12 @@ fn a_daily_run_in_the_hour_that_comes_twice_comes_in_the_first_one() {
         ]
     );
     assert_eq!(
-        runs("0 30 1 * * *", NEW_YORK, "2026-10-31T00:00", "2026-11-03T00:00"),
+        runs(
+            "0 30 1 * * *",
+            NEW_YORK,
+            "2026-10-31T00:00",
+            "2026-11-03T00:00"
+        ),
         [
             "10-31 01:30:00-04:00",
             "11-01 01:30:00-04:00",
@@ -54,7 +69,12 @@ fn a_daily_run_in_the_hour_that_comes_twice_comes_in_the_first_one() {
         ]
     );
     assert_eq!(
-        runs("0 45 1 * * *", LORD_HOWE, "2027-04-03T00:00", "2027-04-06T00:00"),
+        runs(
+            "0 45 1 * * *",
+            LORD_HOWE,
+            "2027-04-03T00:00",
+            "2027-04-06T00:00"
+        ),
         [
             "04-03 01:45:00+11:00",
             "04-04 01:45:00+11:00",
@@ -66,7 +86,12 @@ fn a_daily_run_in_the_hour_that_comes_twice_comes_in_the_first_one() {
 #[test]
 fn several_skipped_times_of_one_job_and_the_one_after_them_are_one_run() {
     assert_eq!(
-        runs("0 0,20,40 2,3 * * *", ROME, "2027-03-28T00:00", "2027-03-29T00:00"),
+        runs(
+            "0 0,20,40 2,3 * * *",
+            ROME,
+            "2027-03-28T00:00",
+            "2027-03-29T00:00"
+        ),
         [
             "03-28 03:00:00+02:00",
             "03-28 03:20:00+02:00",
@@ -74,7 +99,12 @@ fn several_skipped_times_of_one_job_and_the_one_after_them_are_one_run() {
         ]
     );
     assert_eq!(
-        runs("0 59 1,2 * * *", ROME, "2027-03-28T00:00", "2027-03-29T00:00"),
+        runs(
+            "0 59 1,2 * * *",
+            ROME,
+            "2027-03-28T00:00",
+            "2027-03-29T00:00"
+        ),
         ["03-28 01:59:00+01:00", "03-28 03:00:00+02:00"]
     );
 }
@@ -99,7 +129,12 @@ fn an_hourly_run_comes_in_each_real_hour() {
         ]
     );
     assert_eq!(
-        runs("0 0 0-23 * * *", NEW_YORK, "2026-11-01T00:00", "2026-11-01T02:00"),
+        runs(
+            "0 0 0-23 * * *",
+            NEW_YORK,
+            "2026-11-01T00:00",
+            "2026-11-01T02:00"
+        ),
         [
             "11-01 01:00:00-04:00",
             "11-01 01:00:00-05:00",
@@ -111,7 +146,12 @@ fn an_hourly_run_comes_in_each_real_hour() {
 #[test]
 fn minutes_follow_the_clock_through_half_an_hour() {
     assert_eq!(
-        runs("0 */20 * * * *", LORD_HOWE, "2026-10-04T01:30", "2026-10-04T03:00"),
+        runs(
+            "0 */20 * * * *",
+            LORD_HOWE,
+            "2026-10-04T01:30",
+            "2026-10-04T03:00"
+        ),
         [
             "10-04 01:40:00+10:30",
             "10-04 02:40:00+11:00",
@@ -119,7 +159,12 @@ fn minutes_follow_the_clock_through_half_an_hour() {
         ]
     );
     assert_eq!(
-        runs("0 */20 * * * *", LORD_HOWE, "2027-04-04T01:10", "2027-04-04T02:00"),
+        runs(
+            "0 */20 * * * *",
+            LORD_HOWE,
+            "2027-04-04T01:10",
+            "2027-04-04T02:00"
+        ),
         [
             "04-04 01:20:00+11:00",
             "04-04 01:40:00+11:00",
@@ -132,11 +177,21 @@ fn minutes_follow_the_clock_through_half_an_hour() {
 #[test]
 fn every_second_hour_loses_none_of_its_runs() {
     assert_eq!(
-        runs("0 0 */2 * * *", ROME, "2027-03-28T00:30", "2027-03-28T05:00"),
+        runs(
+            "0 0 */2 * * *",
+            ROME,
+            "2027-03-28T00:30",
+            "2027-03-28T05:00"
+        ),
         ["03-28 03:00:00+02:00", "03-28 04:00:00+02:00"]
     );
     assert_eq!(
-        runs("0 0 */2 * * *", ROME, "2026-10-25T00:30", "2026-10-25T05:00"),
+        runs(
+            "0 0 */2 * * *",
+            ROME,
+            "2026-10-25T00:30",
+            "2026-10-25T05:00"
+        ),
         ["10-25 02:00:00+02:00", "10-25 04:00:00+01:00"]
     );
 }
@@ -165,7 +220,12 @@ fn a_fixed_distance_takes_no_notice_of_the_clock() {
 fn a_midnight_that_is_skipped_has_its_run_at_the_beginning_of_the_day() {
     // Chile changes at 24:00.
     assert_eq!(
-        runs("@daily", "America/Santiago", "2026-09-05T12:00", "2026-09-07T12:00"),
+        runs(
+            "@daily",
+            "America/Santiago",
+            "2026-09-05T12:00",
+            "2026-09-07T12:00"
+        ),
         ["09-06 01:00:00-03:00", "09-07 00:00:00-03:00"]
     );
 }
@@ -174,7 +234,12 @@ fn a_midnight_that_is_skipped_has_its_run_at_the_beginning_of_the_day() {
 fn a_day_that_does_not_exist_has_its_run_at_the_beginning_of_the_next() {
     // Samoa left 30 December 2011 out.
     assert_eq!(
-        runs("0 0 12 * * *", "Pacific/Apia", "2011-12-29T00:00", "2012-01-01T00:00"),
+        runs(
+            "0 0 12 * * *",
+            "Pacific/Apia",
+            "2011-12-29T00:00",
+            "2012-01-01T00:00"
+        ),
         [
             "12-29 12:00:00-10:00",
             "12-31 00:00:00+14:00",

@@ -46,18 +46,29 @@ fn durations_are_those_of_go() {
         ("60000000\u{b5}s", 60),
     ] {
         let from = "2026-01-01T00:00:00Z".parse().unwrap();
-        let next = super::timetable(&format!("@every {text}"), "UTC").next_after(from).unwrap();
+        let next = super::timetable(&format!("@every {text}"), "UTC")
+            .next_after(from)
+            .unwrap();
         assert_eq!(next.duration_since(from).as_secs(), seconds, "{text}");
     }
     for text in [
-        "1d", "24", "h", "-1h", "1h ", "1x", "1h30", "1 h", "1e3s", "9999999h", "99999999999999999999h", ".", "..5s",
+        "1d",
+        "24",
+        "h",
+        "-1h",
+        "1x",
+        "1h30",
+        "1 h",
+        "1e3s",
+        "9999999h",
+        "99999999999999999999h",
+        ".",
+        "..5s",
         "24h junk",
     ] {
-        if text == "1h " {
-            continue;
-        }
         assert!(
-            refused(&format!("@every {text}")).ends_with("write hours, minutes and seconds such as 24h, 1h30m or 90s"),
+            refused(&format!("@every {text}"))
+                .ends_with("write hours, minutes and seconds such as 24h, 1h30m or 90s"),
             "{text}"
         );
     }
@@ -96,7 +107,10 @@ fn a_number_outside_of_its_field_is_refused_with_the_bounds() {
             "0 0 2 * january *",
             "has \"january\" among the months: they go from 1 to 12, or JAN to DEC, with * - , and / between them",
         ),
-        ("0 0 2 * * 7", "has the weekday 7: write 0 or SUN for Sunday"),
+        (
+            "0 0 2 * * 7",
+            "has the weekday 7: write 0 or SUN for Sunday",
+        ),
         (
             "0 0 2 * * FRI-MON",
             "has FRI-MON among the weekdays, which ends before it begins: write it as a list of two ranges",
@@ -112,17 +126,33 @@ fn a_number_outside_of_its_field_is_refused_with_the_bounds() {
     ] {
         assert_eq!(refused(text), message, "{text}");
     }
-    for hours in ["", "1,", ",", "1-", "-1", "1-2-3", "*-3", "**", "+1", "1/2/3", "0x1", "L", "300", "\u{663}"] {
-        assert!(Schedule::parse(&format!("0 0 {hours} * * * ")).is_err(), "{hours}");
+    for hours in [
+        "", "1,", ",", "1-", "-1", "1-2-3", "*-3", "**", "+1", "1/2/3", "0x1", "L", "300",
+        "\u{663}",
+    ] {
+        assert!(
+            Schedule::parse(&format!("0 0 {hours} * * * ")).is_err(),
+            "{hours}"
+        );
     }
 }
 
 #[test]
 fn a_day_that_never_comes_is_refused() {
-    for text in ["0 0 0 30 2 *", "0 0 0 31 4,6,9,11 *", "0 0 0 30-31 FEB ?", "* * * 31 2 */1"] {
+    for text in [
+        "0 0 0 30 2 *",
+        "0 0 0 31 4,6,9,11 *",
+        "0 0 0 30-31 FEB ?",
+        "* * * 31 2 */1",
+    ] {
         assert!(refused(text).starts_with("never comes: "), "{text}");
     }
-    for text in ["0 0 0 30 2 MON", "0 0 0 29 2 *", "0 0 0 30,28 2 *", "0 0 0 31 2,3 *"] {
+    for text in [
+        "0 0 0 30 2 MON",
+        "0 0 0 29 2 *",
+        "0 0 0 30,28 2 *",
+        "0 0 0 31 2,3 *",
+    ] {
         assert!(Schedule::parse(text).is_ok(), "{text}");
     }
 }
@@ -132,7 +162,10 @@ fn unknown_words_and_zones_are_refused() {
     let words = "use @hourly, @daily, @weekly, @monthly, @yearly or @every, in small letters and alone, or six fields \
                  such as 0 0 2 * * *";
     for word in ["@noon", "@Daily", "@daily 03:00", "@reboot", "@"] {
-        assert_eq!(refused(word), format!("has the unknown word {word}: {words}"));
+        assert_eq!(
+            refused(word),
+            format!("has the unknown word {word}: {words}")
+        );
     }
     assert_eq!(
         refused("TZ=Europe/Roma 0 0 2 * * *"),
@@ -145,6 +178,9 @@ fn unknown_words_and_zones_are_refused() {
 #[test]
 fn what_is_shown_of_a_mistake_is_short_and_on_one_line() {
     let message = refused(&format!("0 0 {}\u{1b}[2J * * *", "9".repeat(200)));
-    assert!(message.len() < 200 && !message.contains(char::is_control), "{message}");
+    assert!(
+        message.len() < 200 && !message.contains(char::is_control),
+        "{message}"
+    );
     assert!(message.contains("9..."), "{message}");
 }
