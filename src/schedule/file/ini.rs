@@ -182,7 +182,7 @@ fn entry(line: &str, lines: &mut Lines) -> Result<Entry, String> {
 /// The value after an equals sign, and whether a comment follows it.
 fn value(text: &str, lines: &mut Lines) -> Result<(String, bool), String> {
     let mut value = String::new();
-    // Spaces at the end do not belong to the value, but those within quotes do.
+    // Spaces at the end do not belong to the value, but those before a closing quote do.
     let mut end = 0;
     let mut quoted = false;
     let mut chars = text.trim_start_matches(is_blank).chars();
@@ -196,10 +196,7 @@ fn value(text: &str, lines: &mut Lines) -> Result<(String, bool), String> {
                 quoted = !quoted;
                 end = value.len();
             }
-            '\\' if quoted => {
-                value.push(escaped(chars.next())?);
-                end = value.len();
-            }
+            '\\' if quoted => value.push(escaped(chars.next())?),
             '\\' if chars.as_str().is_empty() => {
                 chars = lines
                     .next()
@@ -216,7 +213,7 @@ fn value(text: &str, lines: &mut Lines) -> Result<(String, bool), String> {
             '\r' => (),
             c => {
                 value.push(c);
-                if quoted || !is_blank(c) {
+                if !is_blank(c) {
                     end = value.len();
                 }
             }
