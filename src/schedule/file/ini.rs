@@ -37,36 +37,25 @@ pub(super) fn read(bytes: &[u8], refusals: &mut Vec<Refusal>) -> Vec<Section> {
     let mut lines = Lines { lines, number: 0 };
     let mut sections: Vec<Section> = Vec::new();
     while let Some(line) = lines.next() {
-        let line_number = lines.number;
+        let number = lines.number;
         let line = line.trim_start_matches(is_blank);
-        let read = if is_end(line) {
-            Ok(())
-        } else if let Some(header) = line.strip_prefix('[') {
-            let (kind, name) = header_names(header).unwrap_or_else(|| {
-                refusals.push(Refusal::new(line_number, HEADER));
-                (String::new(), None)
-            });
-            sections.push(Section {
-                line: line_number,
-                kind,
-                name,
-                entries: Vec::new(),
-            });
-            Ok(())
-        } else {
-            entry(line, &mut lines).and_then(|entry| match sections.last_mut() {
-                Some(section) => {
-                    section.entries.push(entry);
-                    Ok(())
-                }
-                None => Err(format!(
+        if is_end(line) {
+            continue;
+        }
+        if let Some(header) = line.strip_prefix('[') {
+            sections.push(section(header, number, refusals));
+            continue;
+        }
+        match (entry(line, &mut lines), sections.last_mut()) {
+            (Ok(entry), Some(section)) => section.entries.push(entry),
+            (Ok(entry), None) => refusals.push(Refusal::new(
+                number,
+                format!(
                     "{} stands before any section: write [global] or [job-exec \"name\"] above it",
                     shown(&entry.key)
-                )),
-            })
-        };
-        if let Err(message) = read {
-            refusals.push(Refusal::new(line_number, message));
+                ),
+            )),
+            (Err(message), _) => refusals.push(Refusal::new(number, message)),
         }
     }
     sections
@@ -120,6 +109,20 @@ fn name(text: &str) -> Option<(String, &str)> {
     let (name, rest) = text.split_at(end);
     name.starts_with(char::is_alphabetic)
         .then(|| (name.to_lowercase(), rest.trim_start_matches(is_blank)))
+}
+
+/// A section without entries yet, by the text after its first bracket.
+fn section(header: &str, line: usize, refusals: &mut Vec<Refusal>) -> Section {
+    let (kind, name) = header_names(header).unwrap_or_else(|| {
+        refusals.push(Refusal::new(line, HEADER));
+        (String::new(), None)
+    });
+    Section {
+        line,
+        kind,
+        name,
+        entries: Vec::new(),
+    }
 }
 
 /// What is between the brackets, by the text after the first one.
