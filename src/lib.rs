@@ -22,6 +22,7 @@ pub mod log;
 pub mod privileges;
 pub mod report;
 pub mod repository;
+pub mod schedule;
 pub mod settings;
 pub mod storage;
 pub mod supervise;
