@@ -182,9 +182,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
         E::SqliteFailure(failure, _) | E::SqlInputError { error: failure, .. } => {
             match failure.code {
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => true,
-                // SQLITE_ERROR: our statements are right, so a table or a column is missing.
-                ErrorCode::Unknown => true,
+                // The last is SQLITE_ERROR: our statements are right, so a table or a column is missing.
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown => true,
                 // The file can be written, we have looked; so its header forbids it. A folder that forbids it has
                 // another extended code.
                 ErrorCode::ReadOnly => failure.extended_code == rusqlite::ffi::SQLITE_READONLY,

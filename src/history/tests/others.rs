@@ -1,6 +1,6 @@
 //! Other processes at the same file, and files that cannot be had: it takes two seconds at most, and harms nothing.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -22,7 +22,8 @@ fn writer() {
         let live = history.begin(&run).unwrap();
         history.end(&run, &ending(&run, 0)).unwrap();
         drop(live);
-        println!("\nwritten {}", run.id);
+        // Not captured, as `println!` would be.
+        writeln!(std::io::stdout(), "\nwritten {}", run.id).unwrap();
     }
 }
 
