@@ -3,6 +3,7 @@
 //! Our own clients take them from here, oidc-agent by a file in the volume (`--cp`), rclone and restic by the same file
 //! as `SSL_CERT_FILE`. Nothing here leaves a certificate unverified.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -12,6 +13,8 @@ use crate::volume::{Volume, write_whole};
 
 /// Debian's bundle of the system's certificate authorities (ca-certificates).
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// So many characters of a fingerprint tell two files apart.
+const SHORT: usize = 8;
 /// Where Go programs and ours look for another bundle in its place.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
@@ -27,6 +30,7 @@ pub struct Trust {
 struct Extra {
     certificates: Vec<reqwest::Certificate>,
     pem: Vec<u8>,
+    fingerprint: String,
 }
 
 impl Trust {
@@ -50,18 +54,33 @@ impl Trust {
         }
     }
 
-    /// The content of `EXTRA_CA_FILE`.
+    /// SHA-256 of the content of `EXTRA_CA_FILE` in hexadecimal; `None` where there are no extra ones.
     #[must_use]
-    pub fn extra(&self) -> Option<&[u8]> {
-        self.extra.as_ref().map(|extra| extra.pem.as_slice())
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.extra.as_ref().map(|extra| extra.fingerprint.as_str())
     }
 
-    /// The file in the volume with all of them, for programs that take a bundle only; written where it differs.
+    /// The file in the volume with all of them, for oidc-agent, which takes a bundle only; written where it differs.
     ///
-    /// oidc-agent saves its path in the account (`--cp`), so it is always there, also without extra ones.
-    pub fn bundle(&self, volume: &Volume) -> Result<PathBuf> {
+    /// Its path is saved in the account (`--cp`), so there is one for all of the volume, also without extra ones: only
+    /// who keeps the login, or makes one, may write it.
+    pub fn agent_bundle(&self, volume: &Volume) -> Result<PathBuf> {
+        self.write_bundle(volume.ca_bundle())
+    }
+
+    /// The variables that make a Go program (rclone, restic) trust them too; none where there are no extra ones.
+    pub fn variables(&self, volume: &Volume) -> Result<Vec<(String, String)>> {
+        let Some(fingerprint) = self.fingerprint() else {
+            return Ok(Vec::new());
+        };
+        // Two containers with different ones may stand on one volume.
+        let bundle = self.write_bundle(volume.ca_bundle_with(&fingerprint[..SHORT]))?;
+        let bundle = bundle.to_string_lossy().into_owned();
+        Ok(vec![(SSL_CERT_FILE.to_owned(), bundle)])
+    }
+
+    fn write_bundle(&self, path: PathBuf) -> Result<PathBuf> {
         let content = self.pem()?;
-        let path = volume.ca_bundle();
         if !fs::read(&path).is_ok_and(|present| present == content) {
             write_whole(&path, &content).map_err(|source| Error::Volume {
                 path: path.clone(),
@@ -69,15 +88,6 @@ impl Trust {
             })?;
         }
         Ok(path)
-    }
-
-    /// The variables that make a Go program (rclone, restic) trust them too; none where there are no extra ones.
-    pub fn variables(&self, volume: &Volume) -> Result<Vec<(String, String)>> {
-        if self.extra.is_none() {
-            return Ok(Vec::new());
-        }
-        let bundle = self.bundle(volume)?.to_string_lossy().into_owned();
-        Ok(vec![(SSL_CERT_FILE.to_owned(), bundle)])
     }
 
     /// The system's, then the extra ones.
@@ -116,6 +126,7 @@ impl Extra {
                     extra: Some(Self {
                         certificates: certificates.clone(),
                         pem: Vec::new(),
+                        fingerprint: String::new(),
                     }),
                 };
                 trust.client().build().is_ok()
@@ -126,8 +137,21 @@ impl Extra {
                     path.display()
                 )
             })?;
-        Ok(Self { certificates, pem })
+        Ok(Self {
+            certificates,
+            fingerprint: fingerprint(&pem),
+            pem,
+        })
     }
+}
+
+/// SHA-256 in hexadecimal.
+fn fingerprint(content: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, content);
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]
@@ -158,7 +182,7 @@ mod tests {
         }
 
         fn bundle(&self, trust: &Trust) -> String {
-            std::fs::read_to_string(trust.bundle(&self.volume).unwrap()).unwrap()
+            std::fs::read_to_string(trust.agent_bundle(&self.volume).unwrap()).unwrap()
         }
     }
 
@@ -187,7 +211,7 @@ mod tests {
         let system = place.write("system.pem", "the system's\n");
         let trust = Trust::new(Some(&system), None).unwrap();
         let inode = || {
-            std::fs::metadata(trust.bundle(&place.volume).unwrap())
+            std::fs::metadata(trust.agent_bundle(&place.volume).unwrap())
                 .unwrap()
                 .ino()
         };
@@ -208,20 +232,33 @@ mod tests {
             trust.variables(&place.volume).unwrap()
         };
         assert_eq!(variables(None), []);
-        let bundle = place.volume.ca_bundle().to_str().unwrap().to_owned();
-        assert!(!Path::new(&bundle).exists(), "nobody needs it yet");
-        assert_eq!(
-            variables(Some(&extra)),
-            [("SSL_CERT_FILE".to_owned(), bundle.clone())]
+        let set = variables(Some(&extra));
+        let [(name, bundle)] = set.as_slice() else {
+            panic!("one variable: {set:?}");
+        };
+        assert_eq!(name, "SSL_CERT_FILE");
+        let content = std::fs::read_to_string(bundle).unwrap();
+        assert_eq!(content, format!("the system's\n{PEM}"));
+        assert!(
+            !place.volume.ca_bundle().exists(),
+            "the agent's is not touched"
         );
-        assert!(Path::new(&bundle).exists());
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_the_standard() {
+        // FIPS 180-4, the example of one block.
+        assert_eq!(
+            fingerprint(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 
     #[test]
     fn a_system_without_certificate_authorities_is_told() {
         let place = Place::new();
         let trust = Trust::new(Some("/nowhere/system.pem"), None).unwrap();
-        let error = trust.bundle(&place.volume).unwrap_err().to_string();
+        let error = trust.agent_bundle(&place.volume).unwrap_err().to_string();
         assert!(
             error.contains("SSL_CERT_FILE") && error.contains("/nowhere/system.pem"),
             "{error}"

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::FlockArg;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -16,7 +16,10 @@ use crate::history::History;
 mod locks;
 
 pub use locks::{Holder, Lock, Locking, Presence, Serves};
-use locks::{lock, read_holder, wait_for};
+use locks::{held_by, lock, wait_for};
+
+/// Held by the keeper of the login.
+const LOGIN_LOCK: &str = "run/login.lock";
 
 /// The folders of this program in the volume.
 #[derive(Debug, Clone)]
@@ -62,6 +65,12 @@ impl Volume {
         self.root.join("ca-bundle.pem")
     }
 
+    /// The same for programs that look for it anew, of an `EXTRA_CA_FILE` with this fingerprint.
+    #[must_use]
+    pub fn ca_bundle_with(&self, fingerprint: &str) -> PathBuf {
+        self.root.join(format!("ca-bundle-{fingerprint}.pem"))
+    }
+
     /// What is known of the rclone that is installed.
     #[must_use]
     pub fn known_rclone(&self) -> PathBuf {
@@ -86,26 +95,18 @@ impl Volume {
     /// Who holds the server's lock: `None` where nobody does, `Some(None)` where the holder has not signed yet.
     #[allow(clippy::option_option)]
     pub fn server(&self) -> Result<Option<Option<Holder>>> {
-        let path = self.root.join("run/server.lock");
-        let file = match std::fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::Volume { path, source }),
-        };
-        // A shared lock for a moment: other jobs may look at the same time.
-        match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Ok(_) => Ok(None),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Some(read_holder(&path))),
-            Err((_, error)) => Err(Error::Volume {
-                path,
-                source: error.into(),
-            }),
-        }
+        held_by(self.root.join("run/server.lock"))
+    }
+
+    /// Who keeps the login: `None` and `Some(None)` as with [`Self::server`].
+    #[allow(clippy::option_option)]
+    pub fn keeper(&self) -> Result<Option<Option<Holder>>> {
+        held_by(self.root.join(LOGIN_LOCK))
     }
 
     /// Takes the lock that makes its holder the keeper of the login: the one that runs oidc-agent.
     pub fn lock_login(&self) -> Result<Locking> {
-        lock(&self.root.join("run/login.lock"))
+        lock(&self.root.join(LOGIN_LOCK))
     }
 
     /// Takes the lock of changes to the login: `config` and `reauth`, one at a time.

@@ -38,7 +38,6 @@ impl StorageAccess {
         let Some(keeper) = Keeper::start(settings, volume) else {
             return Ok(Self { login: None });
         };
-        settings.trust.bundle(volume)?;
         let handle = keeper.handle();
         let endpoint = LoopbackEndpoint::start(move || {
             let handle = handle.clone();

@@ -50,7 +50,6 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
         return Ok(());
     };
     let _lock = lock(&volume)?;
-    settings.trust.bundle(&volume)?;
     write_files(&settings.home, login)?;
     let store = Store::new(&settings.home);
     store.tidy()?;

@@ -55,9 +55,11 @@ pub(super) async fn log_in(
         &settings.trust,
     )
     .await?;
-    // First the room for it: a volume that is full or not ours must not cost the user a login in the browser.
-    let staged = Store::new(&settings.home).stage(&login.issuer)?;
-    staged.require_room()?;
+    // The login service is trusted by it.
+    settings.trust.agent_bundle(volume)?;
+    let store = Store::new(&settings.home);
+    // A volume that is full or not ours must not cost the user a login in the browser.
+    store.stage(&login.issuer)?.require_room()?;
     let (client, device) = begin(&provider, login, known).await?;
     show(&device);
     let tokens = provider
@@ -78,16 +80,18 @@ pub(super) async fn log_in(
         None => "\nLogged in. Saving the login ...".to_owned(),
     });
     let made = about.made;
-    save(
+    let staged = store.stage(&login.issuer)?;
+    let saved = save(
         settings,
         login,
         volume,
         &staged,
         &client,
         refresh_token.clone(),
-    )
-    .await
-    .map_err(refused_at_once)?;
+    );
+    if let Err(error) = saved.await {
+        return Err(refused_at_once(error, &provider, &client, &refresh_token).await);
+    }
     let expiry = Expiry::find(&provider, &client, &refresh_token, Some(made))
         .await
         .ok()
@@ -128,14 +132,24 @@ async fn begin(
     Ok((client, device))
 }
 
-/// A login that was made a moment ago has not ended: its provider wants something first, and says so by the same code.
-fn refused_at_once(error: Error) -> Error {
-    match error {
-        Error::Login(Trouble::LoginEnded { detail }) => {
-            Error::Login(Trouble::LoginRefused { detail })
+/// Why a login that was made a moment ago gives no token: it has not ended, but its provider wants something first, and
+/// says so by the same code. What that is oidc-gen does not tell, so the provider is asked; the login is lost anyway.
+async fn refused_at_once(
+    error: Error,
+    provider: &Provider,
+    client: &Client,
+    refresh_token: &SecretString,
+) -> Error {
+    let Error::Login(Trouble::LoginEnded { detail } | Trouble::LoginRefused { detail }) = error
+    else {
+        return error;
+    };
+    Error::Login(match provider.refresh(client, refresh_token).await {
+        Err(Trouble::LoginEnded { detail } | Trouble::LoginRefused { detail }) => {
+            Trouble::LoginRefused { detail }
         }
-        other => other,
-    }
+        _ => Trouble::LoginRefused { detail },
+    })
 }
 
 /// A client that the user has set is his to correct.

@@ -52,7 +52,6 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
         .unless(saved_account(settings, login, &current))
         .await?;
     let client = account.client();
-    settings.trust.bundle(&volume)?;
     configuration::write_files(&settings.home, login)?;
     let owner = match &current.about {
         Some(about) => Owner::from(about),

@@ -131,7 +131,9 @@ impl<'a> Neighbour<'a> {
 
     /// What to tell in place of its wrong password where ours is right.
     async fn other_password(self, trouble: &Trouble) -> Option<Trouble> {
-        if *trouble != Trouble::WrongPassword {
+        // In one container there is one environment.
+        let is_here = || matches!(self.volume.keeper(), Ok(Some(Some(holder))) if holder.is_here());
+        if *trouble != Trouble::WrongPassword || is_here() {
             return None;
         }
         let account = &self.login.account;

@@ -54,6 +54,12 @@ impl Renewer {
             })?;
             (folder.path().join("oidc-agent.sock"), Some(folder))
         };
+        part.settings
+            .trust
+            .agent_bundle(&part.volume)
+            .map_err(|error| Trouble::Agent {
+                detail: error.to_string(),
+            })?;
         Ok(Self {
             sts: Sts::new(&part.login, &part.settings.trust).map_err(|error| Trouble::Agent {
                 detail: error.to_string(),

@@ -210,6 +210,25 @@ pub(super) async fn wait_for(path: &Path, kind: FlockArg) -> Result<Flock<std::f
     }
 }
 
+/// Who holds the lock of this file: `None` where nobody does, `Some(None)` where the holder has not signed yet.
+#[allow(clippy::option_option)]
+pub(super) fn held_by(path: PathBuf) -> Result<Option<Option<Holder>>> {
+    let file = match std::fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Volume { path, source }),
+    };
+    // A shared lock for a moment: others may look at the same time.
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => Ok(None),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(Some(read_holder(&path))),
+        Err((_, error)) => Err(Error::Volume {
+            path,
+            source: error.into(),
+        }),
+    }
+}
+
 /// `None` while the holder is writing it.
 pub(super) fn read_holder(path: &Path) -> Option<Holder> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()

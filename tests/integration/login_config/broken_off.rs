@@ -17,7 +17,7 @@ fn an_interrupted_run_leaves_the_login_that_was_there_and_nothing_half_made() {
         alice
             .run(["reauth"])
             .code(75)
-            .says("the same job is still running");
+            .says("config or reauth is running already");
         config.signal(signal).ok();
         assert_eq!(config.wait(), code, "{}", config.logs());
         let told = format!(

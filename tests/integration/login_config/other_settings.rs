@@ -58,8 +58,8 @@ fn a_server_that_was_started_before_the_correction_is_named_and_not_its_troubles
         .says("the running server was started with other settings than this command: S3_ROLE");
     // The server's own commands have its settings.
     server
-        .exec(["credential-process"])
-        .code(77)
+        .exec(["healthcheck"])
+        .code(1)
         .says("refuses the role nobody");
 
     names(typed(&alice, [], ["config", "--force"]), "S3_ROLE").says("The login is saved.");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{approving, only_login, typed, typed_within};
+use super::{approving, in_volume, only_login, typed, typed_within};
 
 #[test]
 fn a_missing_bucket_is_made_one_that_is_there_is_used_and_the_probe_is_gone() {
@@ -88,6 +88,8 @@ fn a_bucket_that_is_gone_is_made_by_the_first_backup() {
 #[test]
 fn a_volume_without_room_is_told_before_the_login() {
     let (realm, alice) = approving();
+    // Docker makes what is above a mount for root.
+    in_volume(&alice, "mkdir -p ~/.cloud-backup/logins");
     let full = "--tmpfs=/home/user/.cloud-backup/logins:size=64k,uid=1000,gid=1000,mode=0700";
     let ended = typed(&alice, [full], ["config"]).code(73);
     assert_eq!(ended.stdout, "", "no code, no screen");
