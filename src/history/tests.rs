@@ -99,7 +99,10 @@ fn what_was_written_is_read_in_the_order_of_writing() {
         scene.history.since(time(0)).unwrap(),
         [first.clone(), second.clone()]
     );
-    assert_eq!(scene.history.since(time(51)).unwrap(), std::slice::from_ref(&first));
+    assert_eq!(
+        scene.history.since(time(51)).unwrap(),
+        std::slice::from_ref(&first)
+    );
     assert_eq!(scene.history.last("backup", None).unwrap(), Some(second));
     assert_eq!(
         scene.history.last_success("backup", None).unwrap(),
@@ -237,10 +240,10 @@ fn of_many_runs_the_last_20000_are_kept_and_the_next_one_is_written_at_once() {
     let copies = "INSERT INTO runs (id, command, arguments, dry_run, started, ended, exit_code, verdict)
         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20005)
         SELECT id, command, arguments, dry_run, started + n, ended, exit_code, verdict FROM runs, n";
-    let copied = scene
+    let added = scene
         .history
         .with(|database| Ok(database.execute(copies, [])?));
-    assert_eq!(copied.unwrap(), 20_005);
+    assert_eq!(added.unwrap(), 20_005);
     let begun = std::time::Instant::now();
     let live = scene.history.begin(&backup(100)).unwrap();
     let took = begun.elapsed();
