@@ -110,6 +110,8 @@ impl Run {
 }
 
 /// The history of one volume; `Volume::history` gives it.
+///
+/// Each of its functions reads or writes the disk, and may wait for [`PATIENCE`]: not on the runtime's thread.
 #[derive(Debug, Clone)]
 pub struct History {
     /// The SQLite file.

@@ -12,30 +12,19 @@ const DAMAGED: &str = "the history of runs is damaged";
 const NOT_WRITTEN: &str = "this run is not in the history of runs";
 
 impl Installation {
-    /// The runs in the order in which they began.
+    /// The runs in the order in which they began, as another container sees them.
     fn runs(&self) -> Vec<Value> {
-        let shown = self.show_history().ok().stdout;
-        let lines = shown.lines();
-        lines
-            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-            .collect()
-    }
-
-    fn show_history(&self) -> Ended {
-        let test = std::env::current_exe().expect("the test's own path");
-        let profile = test.ancestors().nth(2).expect("the folder of the profile");
-        crate::harness::docker([
+        let home = format!("--volume={}:/home/user", self.volume());
+        let image = crate::harness::image();
+        parsed(&crate::harness::docker([
             "run",
             "--rm",
             "--network=none",
-            &format!("--volume={}:/home/user", self.volume()),
-            &format!(
-                "--volume={}:/show-history:ro",
-                profile.join("examples/show-history").display()
-            ),
+            &home,
+            &reader(),
             "--entrypoint=/show-history",
-            &crate::harness::image(),
-        ])
+            &image,
+        ]))
     }
 
     /// What was set aside, one name a line.
@@ -48,6 +37,23 @@ impl Installation {
         let script = format!("truncate -s $(($(stat -c %s {FILE}) / 2)) {FILE}");
         self.shell(&script).ok();
     }
+}
+
+/// Mounts the example that prints the history.
+fn reader() -> String {
+    let test = std::env::current_exe().expect("the test's own path");
+    let profile = test.ancestors().nth(2).expect("the folder of the profile");
+    let example = profile.join("examples/show-history");
+    assert!(example.exists(), "it is not there: cargo build --examples");
+    format!("--volume={}:/show-history:ro", example.display())
+}
+
+fn parsed(shown: &Ended) -> Vec<Value> {
+    let shown = shown.clone().ok().stdout;
+    let lines = shown.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
 }
 
 /// A backup that runs until it is killed.
@@ -274,21 +280,30 @@ fn a_history_that_cannot_be_written_is_one_warning() {
 }
 
 #[test]
-fn a_full_volume_is_one_warning_and_leaves_nothing_half_made() {
-    let full = "--tmpfs=/home/user/.cloud-backup:size=8k,uid=1000,gid=1000,mode=0700";
-    let installation = Installation::new().with([full]);
+fn a_full_volume_is_one_warning_and_the_history_goes_on_when_there_is_room_again() {
+    let installation = Installation::new().with([
+        "--tmpfs=/home/user/.cloud-backup:size=256k,uid=1000,gid=1000,mode=0700",
+        &reader(),
+    ]);
     installation.write("a", "one");
     let server = installation.server();
+    server.exec(["backup", "/backup/dir1"]).ok();
+    server
+        .shell("cat /dev/zero >/home/user/.cloud-backup/filling")
+        .code(1);
     let backup = server.exec(["backup", "/backup/dir1"]).ok();
-    assert_eq!(
-        backup.all().matches(NOT_WRITTEN).count(),
-        1,
-        "{}",
-        backup.all()
-    );
-    assert!(backup.all().contains("full"), "{}", backup.all());
-    let left = server.shell("ls /home/user/.cloud-backup/ | grep history; true");
-    assert_eq!(left.ok().stdout, "");
+    let warnings = backup.all().matches(NOT_WRITTEN).count();
+    assert_eq!(warnings, 1, "{}", backup.all());
+    assert!(backup.all().contains("is full"), "{}", backup.all());
+
+    server.shell("rm /home/user/.cloud-backup/filling").ok();
+    let backup = server.exec(["backup", "/backup/dir1"]).ok();
+    assert!(!backup.all().contains("history"), "{}", backup.all());
+    let runs = parsed(&server.exec(["/show-history"]));
+    assert_eq!(runs.len(), 2, "{runs:#?}");
+    assert!(runs.iter().all(|run| run["state"] == "ended"), "{runs:#?}");
+    let files = server.shell("ls /home/user/.cloud-backup | grep history");
+    assert_eq!(files.ok().stdout, "history.sqlite\n");
 }
 
 #[test]
