@@ -20,7 +20,9 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where that is to be had: there are thousands of them.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        let folder = folder.unwrap();
         let path = |name: &str| folder.path().join(name);
         let history = History::new(path("history.sqlite"), path("lock"), path("live"));
         Self { folder, history }

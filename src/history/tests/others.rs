@@ -81,6 +81,26 @@ fn two_processes_write_at_once_and_lose_nothing_though_they_are_killed() {
 }
 
 #[test]
+fn of_many_who_find_a_damaged_file_one_sets_it_aside_and_all_write() {
+    for round in 0..10 {
+        let scene = Scene::new();
+        fs::write(scene.file(), format!("garbage {round}")).unwrap();
+        let together = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (scene, together) = (&scene, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    scene.ran(backup(number), 0);
+                });
+            }
+        });
+        assert_eq!(scene.aside().len(), 1);
+        assert_eq!(scene.history.since(time(0)).unwrap().len(), 8);
+    }
+}
+
+#[test]
 fn who_waits_for_another_process_gives_up_after_two_seconds() {
     let scene = Scene::new();
     scene.ran(backup(0), 0);
