@@ -11,7 +11,7 @@ from bench_rig import MEGABYTE, BenchError
 from bench_storage_rig import FAR, NEAR, PATH, RESTIC, Asking, StorageRig, Straight, compose_project
 
 FILES = 100
-MEGABYTES = int(os.environ.get("BENCH_MEGABYTES") or 500)
+MEGABYTES = int(os.environ.get("BENCH_MEGABYTES") or 1000)
 # The rig's storage has to hold them once for each candidate.
 MOST_TUNING_MEGABYTES = 200
 STARTS = 10
@@ -150,7 +150,7 @@ RCLONE_OPTIONS = {
     "use_unsigned_payload": {"USE_UNSIGNED_PAYLOAD": "true"},
     "disable_checksum": {"DISABLE_CHECKSUM": "true"},
 }
-MATRIX = [(connections, pack) for connections in (5, 10, 16, 32) for pack in (16, 64) if (connections, pack) != USUAL]
+MATRIX = [(connections, pack) for connections in (5, 8, 16, 32) for pack in (16, 64) if (connections, pack) != USUAL]
 ONLY_FOR_BACKUP = ("no_head", "use_unsigned_payload", "disable_checksum", "read concurrency 4")
 
 
