@@ -20,6 +20,7 @@ mod pass_through;
 mod prove;
 mod rclone;
 mod reauth;
+mod record;
 mod restic;
 mod start_server;
 mod with_repository;

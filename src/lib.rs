@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod error;
 pub mod grace;
+pub mod history;
 pub mod identity;
 pub mod init;
 pub mod jwt;

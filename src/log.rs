@@ -33,6 +33,16 @@ impl Logging {
     }
 }
 
+impl Default for Logging {
+    /// For a command whose settings cannot be read.
+    fn default() -> Self {
+        Self {
+            format: Format::Text,
+            level: LevelFilter::WARN,
+        }
+    }
+}
+
 /// Says a line to the user on standard error. Nobody listening is no reason to end: `eprintln!` would panic.
 pub fn say(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{line}");

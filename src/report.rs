@@ -56,7 +56,7 @@ impl Default for Deadlines {
 pub struct Reporter {
     check: Option<CheckUrl>,
     deadlines: Deadlines,
-    run: String,
+    run: Uuid,
     start: Option<StartPing>,
     line: Line,
 }
@@ -73,14 +73,19 @@ impl Reporter {
     /// For one run, which gets an id of its own; without a check nothing is sent.
     #[must_use]
     pub fn new(check: Option<CheckUrl>, trust: Trust, deadlines: Deadlines) -> Self {
-        let run = Uuid::new_v4().to_string();
         Self {
             check,
             deadlines,
-            run,
+            run: Uuid::new_v4(),
             start: None,
             line: Line::new(trust),
         }
+    }
+
+    /// The run's id, which all its reports carry (`rid`).
+    #[must_use]
+    pub fn run(&self) -> Uuid {
+        self.run
     }
 
     /// Tells that the run began, beside it: returns at once.
@@ -91,7 +96,7 @@ impl Reporter {
         let ping = Ping {
             check,
             signal: "start".to_owned(),
-            run: self.run.clone(),
+            run: self.run.to_string(),
             deadlines: self.deadlines,
         };
         let line = self.line.clone();
@@ -136,7 +141,7 @@ impl Reporter {
         Ping {
             check,
             signal,
-            run: self.run,
+            run: self.run.to_string(),
             deadlines,
         }
         .send(

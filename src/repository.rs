@@ -23,7 +23,7 @@ mod connections;
 mod findings;
 mod proof;
 
-pub use findings::Findings;
+pub use findings::{Figures, Findings};
 pub use proof::is_there_now;
 
 /// A short restic command (init, unlock, cat config) may take this long.

@@ -11,6 +11,7 @@ use nix::fcntl::FlockArg;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::history::History;
 
 mod locks;
 
@@ -74,6 +75,16 @@ impl Volume {
     #[must_use]
     pub fn known_rclone(&self) -> PathBuf {
         self.root.join("rclone.json")
+    }
+
+    /// The history of the jobs' runs.
+    #[must_use]
+    pub fn history(&self) -> History {
+        History::new(
+            self.root.join("history.sqlite"),
+            self.root.join("run/history.lock"),
+            self.root.join("run/jobs"),
+        )
     }
 
     /// Takes the lock that makes its holder the one server of this volume.

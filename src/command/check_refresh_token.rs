@@ -11,11 +11,14 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::grace::Grace;
+use crate::history::PATIENCE;
 use crate::identity::agent::read_account;
 use crate::identity::expiry::Expiry;
 use crate::identity::provider::Provider;
 use crate::identity::store::Store;
+use crate::log::Logging;
 use crate::report::{Deadlines, Report, Reporter};
+use crate::repository::Figures;
 use crate::settings::{self, Checks, Environment, Settings};
 use crate::supervise::{Interrupts, Redactor};
 use crate::trouble::Trouble;
@@ -23,6 +26,7 @@ use crate::volume::Volume;
 
 use super::access::{require_login, with_access};
 use super::deliver::deliver;
+use super::record::Record;
 
 mod verdict;
 
@@ -38,6 +42,10 @@ const AGAIN: &str = "Nothing is known of the login: the next run checks it.";
 pub(super) async fn run() -> Result<u8> {
     let mut interrupts = Interrupts::new()?;
     let settings = super::settings();
+    crate::log::start(settings.as_ref().map_or_else(
+        |_| Logging::default(),
+        |settings| settings.logging.warnings_only(),
+    ));
     let environment = match &settings {
         Ok(settings) => settings.environment.clone(),
         Err(_) => Environment::from_vars(std::env::vars_os()),
@@ -52,6 +60,14 @@ pub(super) async fn run() -> Result<u8> {
         Deadlines::default(),
     );
     reporter.start();
+    let mut record = Record::new(
+        &environment.home(),
+        reporter.run(),
+        "check-refresh-token",
+        &[],
+        &environment,
+    );
+    record.begin();
     let remote = settings
         .as_ref()
         .map_or_else(|_| String::new(), |settings| settings.remote.to_string());
@@ -59,17 +75,21 @@ pub(super) async fn run() -> Result<u8> {
         Ok(settings) => check(&settings, &mut interrupts).await,
         Err(error) => Err(error),
     };
+    let mut patience = PATIENCE;
     if matches!(end, Err(Error::Interrupted { .. })) {
         reporter.hurry(grace.report());
+        patience = grace.report();
     }
     let (code, report) = told(&end, &remote);
     let report = redacted(report, &environment.redactor());
-    deliver(reporter, &report, Some(code), &mut interrupts, grace).await;
+    tokio::join!(
+        deliver(reporter, &report, Some(code), &mut interrupts, grace),
+        record.end(code, &report, None, Figures::default(), patience),
+    );
     Ok(code)
 }
 
 async fn check(settings: &Settings, interrupts: &mut Interrupts) -> Result<Option<Finding>> {
-    crate::log::start(settings.logging.warnings_only());
     let Some(login) = &settings.login else {
         return Ok(None);
     };

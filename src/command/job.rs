@@ -2,16 +2,22 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
+
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::grace::Grace;
+use crate::history::PATIENCE;
+use crate::log::Logging;
 use crate::report::{CheckUrl, Deadlines, Report, Reporter};
-use crate::repository::{Findings, Repository, Transcript};
+use crate::repository::{Figures, Findings, Repository, Transcript};
 use crate::settings::{Checks, Environment, Settings};
 use crate::supervise::{Interrupts, Redactor, Tail};
 use crate::volume::{Holder, Locking, Volume};
 
 use super::deliver::deliver;
+use super::record::Record;
 use super::with_repository::with_repository;
 
 /// So much of the output is kept: the largest body that any server takes.
@@ -52,14 +58,16 @@ pub(super) async fn run(
     let settings = match super::settings() {
         Ok(settings) => settings,
         Err(error) => {
+            crate::log::start(Logging::default());
             let environment = Environment::from_vars(std::env::vars_os());
             let reporter = Reporter::new(
                 (job.check)(Checks::from_vars(std::env::vars_os())),
                 environment.trust().unwrap_or_default(),
                 Deadlines::default(),
             );
+            let record = job.record(&environment.home(), reporter.run(), &environment);
             let nothing = transcript(environment.redactor());
-            return Ok(refuse(&job, reporter, &error, &nothing, &mut interrupts).await);
+            return Ok(refuse(&job, reporter, record, &error, &nothing, &mut interrupts).await);
         }
     };
     crate::log::start(settings.logging.warnings_only());
@@ -68,13 +76,23 @@ pub(super) async fn run(
         settings.trust.clone(),
         Deadlines::default(),
     );
+    let record = job.record(&settings.home, reporter.run(), &settings.environment);
     match locked(&job, &settings) {
         Ok((volume, _lock)) => {
-            perform(job, &settings, &volume, reporter, &mut interrupts, work).await
+            perform(
+                job,
+                &settings,
+                &volume,
+                reporter,
+                record,
+                &mut interrupts,
+                work,
+            )
+            .await
         }
         Err(error) => {
             let nothing = transcript(settings.environment.redactor());
-            Ok(refuse(&job, reporter, &error, &nothing, &mut interrupts).await)
+            Ok(refuse(&job, reporter, record, &error, &nothing, &mut interrupts).await)
         }
     }
 }
@@ -83,6 +101,7 @@ pub(super) async fn run(
 async fn refuse(
     job: &Job,
     reporter: Reporter,
+    record: Record,
     error: &Error,
     nothing: &Transcript,
     interrupts: &mut Interrupts,
@@ -90,25 +109,22 @@ async fn refuse(
     let code = error.exit_code();
     let is_note = matches!(error, Error::AlreadyRunning { .. });
     let report = job.report(Err(error), nothing);
-    deliver(
+    let skipped = is_note.then(|| nothing.redactor.text(&error.to_string()));
+    let delivery = deliver(
         reporter,
         &report,
         (!is_note).then_some(code),
         interrupts,
         Grace::default(),
-    )
-    .await;
+    );
+    let writing = record.end(code, &report, skipped, Figures::default(), PATIENCE);
+    tokio::join!(delivery, writing);
     code
 }
 
 fn locked(job: &Job, settings: &Settings) -> Result<(Volume, crate::volume::Lock)> {
     let volume = Volume::open(&settings.home)?;
-    let args: Vec<String> = job
-        .args
-        .iter()
-        .map(|arg| arg.to_string_lossy().into_owned())
-        .collect();
-    match volume.lock_job(job.verb, &args)? {
+    match volume.lock_job(job.verb, &job.args())? {
         Locking::Ours(lock) => Ok((volume, lock)),
         Locking::Held(holder) => Err(Error::AlreadyRunning {
             holder: Holder::describe(holder.as_ref()),
@@ -129,6 +145,7 @@ async fn perform(
     settings: &Settings,
     volume: &Volume,
     mut reporter: Reporter,
+    mut record: Record,
     interrupts: &mut Interrupts,
     work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
@@ -140,6 +157,7 @@ async fn perform(
         args,
         transcript: transcript(settings.environment.redactor()),
     };
+    record.begin();
     if !job.dry_run {
         reporter.start();
     }
@@ -161,18 +179,23 @@ async fn perform(
     .await;
     let code = end.as_ref().map_or_else(Error::exit_code, |()| 0);
     let grace = Grace::new(settings.stop_grace);
+    let mut patience = PATIENCE;
     if matches!(end, Err(Error::Interrupted { .. })) {
         reporter.hurry(grace.report());
+        patience = grace.report();
     }
     let report = job.report(end.as_ref().copied(), &run.transcript);
-    deliver(
+    let figures = run.transcript.findings.figures().clone();
+    let writing = record.end(code, &report, None, figures, patience);
+    let delivery = deliver(
         reporter,
         &report,
         (!job.dry_run).then_some(code),
         interrupts,
         grace,
-    )
-    .await;
+    );
+    // Beside each other: neither has time to wait for the other at a stop.
+    tokio::join!(delivery, writing);
     Ok(code)
 }
 
@@ -184,6 +207,15 @@ pub(super) fn is_dry_run(args: &[OsString]) -> bool {
 }
 
 impl Job {
+    fn args(&self) -> Vec<String> {
+        let args = self.args.iter();
+        args.map(|arg| arg.to_string_lossy().into_owned()).collect()
+    }
+
+    fn record(&self, home: &Path, run: Uuid, environment: &Environment) -> Record {
+        Record::new(home, run, self.verb, &self.args(), environment).dry_run(self.dry_run)
+    }
+
     fn report(&self, end: Result<(), &Error>, transcript: &Transcript) -> Report {
         let verdict = match end {
             Ok(()) => self.success.clone(),

@@ -21,8 +21,22 @@ pub struct Findings {
     fatal: Option<String>,
     last_line: Option<String>,
     lock_holder: Option<String>,
-    figures: Vec<String>,
-    files: Option<u64>,
+    figure_lines: Vec<String>,
+    figures: Figures,
+}
+
+/// What restic said of its work in figures; each is missing where it said nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The snapshot's id: its first 8 digits, or all 64 with `--json`.
+    pub snapshot: Option<String>,
+    /// How many files were looked at.
+    pub files: Option<u64>,
+    /// By how many bytes the repository grew, before compression. With `--json` exact, else as printed: four digits or
+    /// more.
+    pub bytes_added: Option<u64>,
+    /// How many bytes the files have; as exact as that.
+    pub bytes_processed: Option<u64>,
 }
 
 /// A message of `restic --json`.
@@ -38,6 +52,7 @@ enum Message {
     Summary {
         total_files_processed: u64,
         data_added: u64,
+        total_bytes_processed: Option<u64>,
         #[serde(default)]
         snapshot_id: String,
     },
@@ -84,14 +99,20 @@ impl Findings {
             Message::Summary {
                 total_files_processed,
                 data_added,
+                total_bytes_processed,
                 snapshot_id,
             } => {
-                self.files = Some(total_files_processed);
-                self.figures
+                self.figures = Figures {
+                    snapshot: Some(snapshot_id.clone()).filter(|id| !id.is_empty()),
+                    files: Some(total_files_processed),
+                    bytes_added: Some(data_added),
+                    bytes_processed: total_bytes_processed,
+                };
+                self.figure_lines
                     .push(format!("processed {total_files_processed} files"));
-                self.figures
+                self.figure_lines
                     .push(format!("snapshot {snapshot_id:.8} saved"));
-                self.figures
+                self.figure_lines
                     .push(format!("{data_added} bytes added to the repository"));
             }
             Message::Other => (),
@@ -132,21 +153,34 @@ impl Findings {
                 .is_some_and(|rest| rest.ends_with(" snapshots:"))
         };
         if let Some(rest) = line.strip_prefix("processed ") {
-            self.files = rest
+            self.figures.files = rest
                 .split(' ')
                 .next()
                 .and_then(|number| number.parse().ok());
-            self.figures.push(line.to_owned());
-        } else if line.starts_with("Added to the repository: ")
-            || (line.starts_with("snapshot ") && line.ends_with(" saved"))
+            self.figures.bytes_processed = rest.split_once(", ").and_then(|(_, size)| bytes(size));
+            self.figure_lines.push(line.to_owned());
+        } else if let Some(size) = line.strip_prefix("Added to the repository: ") {
+            self.figures.bytes_added = bytes(size);
+            self.figure_lines.push(line.to_owned());
+        } else if let Some(snapshot) = line
+            .strip_prefix("snapshot ")
+            .and_then(|rest| rest.strip_suffix(" saved"))
         {
-            self.figures.push(line.to_owned());
+            self.figures.snapshot = Some(snapshot.to_owned());
+            self.figure_lines.push(line.to_owned());
         } else if kept_or_removed("keep ") || kept_or_removed("remove ") {
-            self.figures.push(line.trim_end_matches(':').to_owned());
+            self.figure_lines
+                .push(line.trim_end_matches(':').to_owned());
         } else if let Some(size) = line.strip_prefix("remaining:") {
-            self.figures
+            self.figure_lines
                 .push(format!("remaining after prune: {}", size.trim()));
         }
+    }
+
+    /// The figures of the run, for programs.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// The unreadable files, then the figures of the run, for a report.
@@ -157,8 +191,8 @@ impl Findings {
         if unnamed > 0 {
             lines.push(format!("and {unnamed} more"));
         }
-        if !self.figures.is_empty() {
-            lines.push(self.figures.join("; "));
+        if !self.figure_lines.is_empty() {
+            lines.push(self.figure_lines.join("; "));
         }
         lines
     }
@@ -187,9 +221,9 @@ impl Findings {
         };
         match exit_code(streamed.status) {
             0 if self.unreadable_count > 0 => Err(incomplete()),
-            0 if self.files == Some(0) => Err(Error::NothingFound),
+            0 if self.figures.files == Some(0) => Err(Error::NothingFound),
             0 => Ok(()),
-            3 if self.unreadable_count > 0 || self.files.is_some() => Err(incomplete()),
+            3 if self.unreadable_count > 0 || self.figures.files.is_some() => Err(incomplete()),
             3 => Err(Error::NotRemoved),
             10 => Err(Error::NoRepository {
                 remote: "the server".to_owned(),
@@ -215,6 +249,20 @@ impl Findings {
             Clone::clone,
         )
     }
+}
+
+/// The size that a text begins with, in bytes, as restic prints sizes: `512 B`, `484.083 KiB`.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, rest) = text.split_once(' ')?;
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let unit = rest.split([' ', ',']).next();
+    let unit = ["B", "KiB", "MiB", "GiB", "TiB"]
+        .iter()
+        .position(|known| unit == Some(known))?;
+    // Without floating point: thousandths of the unit.
+    let thousandths = whole.parse::<u64>().ok()?.checked_mul(1000)?
+        + format!("{decimals:0<3.3}").parse::<u64>().ok()?;
+    u64::try_from(u128::from(thousandths) * (1 << (10 * unit)) / 1000).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::supervise::Redactor;
 use crate::trust::Trust;
@@ -115,6 +115,12 @@ impl Environment {
             folder.to_string_lossy().into_owned(),
         ));
         vars
+    }
+
+    /// The home folder, which the volume holds.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        PathBuf::from(self.get("HOME").unwrap_or("/home/user"))
     }
 
     /// Whether `RCLONE_CONFIG_<SECTION>_TYPE` defines the section without a file.

@@ -13,6 +13,7 @@ mod forget;
 mod hardships;
 mod harness;
 mod healthchecks;
+mod history;
 mod image;
 mod job_report_delivery;
 mod job_reports;

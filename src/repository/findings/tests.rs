@@ -44,6 +44,35 @@ fn a_whole_backup_is_well_and_summed_up_in_one_line() {
 }
 
 #[test]
+fn its_figures_are_read_from_text_as_far_as_they_are_printed() {
+    let figures = Figures {
+        snapshot: Some("3a5ceb1d".to_owned()),
+        files: Some(5),
+        bytes_added: Some(495_700),
+        bytes_processed: Some(399_459),
+    };
+    assert_eq!(read(WHOLE).figures(), &figures);
+    assert_eq!(
+        *read("Applying Policy: keep 1\n").figures(),
+        Figures::default()
+    );
+    for (size, expected) in [
+        ("0 B", Some(0)),
+        ("1.5 KiB", Some(1536)),
+        ("2.000 MiB (1 B stored)", Some(2 << 20)),
+        ("17.250 GiB in 1:00", Some(69 << 28)),
+        ("3.000 TiB", Some(3 << 40)),
+        ("3 PiB", None),
+        ("99999999999999999999 TiB", None),
+        ("18446744073709551 TiB", None),
+        ("-1 B", None),
+        ("B", None),
+    ] {
+        assert_eq!(bytes(size), expected, "{size}");
+    }
+}
+
+#[test]
 fn unreadable_files_are_named_before_the_figures() {
     let output = format!("error: open /data/a: permission denied\n{WHOLE}");
     assert!(matches!(
@@ -95,6 +124,13 @@ fn json_says_the_same_as_text() {
         read(summary).summary(),
         ["processed 2 files; snapshot 3a5ceb1d saved; 3000 bytes added to the repository"]
     );
+    let figures = Figures {
+        snapshot: Some("3a5ceb1d2222".to_owned()),
+        files: Some(2),
+        bytes_added: Some(3000),
+        bytes_processed: None,
+    };
+    assert_eq!(read(summary).figures(), &figures);
     let error = r#"{"message_type":"error","error":{"message":"open /data/a: permission denied"},"during":"archival","item":"/data/a"}"#;
     let output = format!("{error}\n{summary}\n");
     assert!(matches!(
