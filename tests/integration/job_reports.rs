@@ -143,8 +143,7 @@ fn a_missing_source_directory_is_named_first() {
         lines[..4],
         [
             "Backup of /backup/dir1, /backup/dir2 failed: 1 file could not be read",
-            "The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with \
-             --exclude.",
+            "The snapshot holds all other files. Check the named ones, or exclude them with --exclude.",
             "/backup/dir2 does not exist",
             "Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved",
         ],

@@ -261,7 +261,7 @@ fn a_failing_job_as_shipped_gives_its_exit_code_and_reports_it() {
         .code(10);
     assert!(
         forget.stderr.starts_with(
-            "cloud-backup: forget --keep-within 1m --prune failed: there is no repository at"
+            "cloud-backup: Forget --keep-within 1m --prune failed: there is no repository at"
         ),
         "{}",
         forget.stderr
