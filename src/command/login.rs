@@ -58,7 +58,11 @@ pub(super) async fn require_health(settings: &Settings, volume: &Volume) -> Resu
         (Some(Err(trouble)), _) => trouble,
         (_, Some(trouble)) if trouble.needs_a_person() => trouble,
         (Some(Ok(_)), _) => return Ok(()),
-        (None, _) => nothing_known(),
+        (None, _) => {
+            return Err(Error::Unhealthy(
+                "the first answer of the login service is still waited for".to_owned(),
+            ));
+        }
     };
     Err(Error::Unhealthy(format!("{trouble}. {}", trouble.remedy())))
 }

@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(terms().differences(&terms()), None);
         let other = Terms {
             role: "Other".to_owned(),
-            authorities: Some("ba7816bf".to_owned()),
+            authorities: Some("one".to_owned()),
             ..terms()
         };
         assert_eq!(
