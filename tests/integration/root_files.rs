@@ -1,5 +1,7 @@
 //! Files that only root can read: backed up where compose.yaml adds DAC_READ_SEARCH, by no process but restic.
 
+use std::io::Read;
+
 use crate::harness::{Container, Ended, Installation, RESTIC_PASSWORD, ended};
 use crate::project::Project;
 
@@ -33,24 +35,29 @@ fn processes_of_the_user(server: &Container) -> String {
     server.shell(script).stdout
 }
 
-/// An installation with the line whose backup takes a while, and its server.
+/// An installation with the line whose backup takes minutes, and its server.
 fn slow() -> (Installation, Container) {
     let installation = Installation::new().with([LINE]);
-    installation.write_random("random", 3_000_000);
+    installation.write_random("random", 20_000_000);
     let server = installation.server();
     server.exec(["restic", "init"]).ok();
     (installation, server)
 }
 
-/// Starts a slow backup and waits until restic is at it.
+/// Starts a slow backup and waits until restic is at it: it has its lock, and nothing more to say for a while.
 fn start(server: &Container) -> std::process::Child {
-    let job = server.spawn_exec([], ["backup", "--limit-upload", "100", "/backup/dir1"]);
+    let mut job = server.spawn_exec([], ["backup", "--limit-upload", "100", "/backup/dir1"]);
     server.pid("restic", "libexec.*/restic backup");
-    server.wait_for("restic has left its lock", |server| {
-        let lock = server.shell("ls /home/user/storage/locks | grep -q .");
-        lock.code == 0
-    });
-    job
+    // Byte by byte: what follows is read at its end.
+    let stdout = job.stdout.as_mut().expect("a pipe");
+    let mut said = String::new();
+    for byte in stdout.bytes() {
+        said.push(char::from(byte.expect("output")));
+        if said.ends_with("no parent snapshot found, will read all files\n") {
+            return job;
+        }
+    }
+    panic!("restic ended: {said}");
 }
 
 #[test]
