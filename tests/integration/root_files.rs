@@ -1,6 +1,6 @@
 //! Files that only root can read: backed up where compose.yaml adds DAC_READ_SEARCH, by no process but restic.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 
 use crate::harness::{Container, Ended, Installation, RESTIC_PASSWORD, ended};
 use crate::project::Project;
@@ -48,16 +48,16 @@ fn slow() -> (Installation, Container) {
 fn start(server: &Container) -> std::process::Child {
     let mut job = server.spawn_exec([], ["backup", "--limit-upload", "100", "/backup/dir1"]);
     server.pid("restic", "libexec.*/restic backup");
-    // Byte by byte: what follows is read at its end.
     let stdout = job.stdout.as_mut().expect("a pipe");
-    let mut said = String::new();
-    for byte in stdout.bytes() {
-        said.push(char::from(byte.expect("output")));
-        if said.ends_with("no parent snapshot found, will read all files\n") {
-            return job;
-        }
+    // Byte by byte: what follows is read at its end.
+    let mut output = BufReader::with_capacity(1, stdout);
+    let mut line = String::new();
+    while !line.starts_with("no parent snapshot found") {
+        line.clear();
+        let length = output.read_line(&mut line).expect("output");
+        assert!(length > 0, "restic has ended");
     }
-    panic!("restic ended: {said}");
+    job
 }
 
 #[test]
