@@ -272,9 +272,10 @@ impl Trouble {
                 "Nothing to do if it comes back: it is tried again. Else check OIDC_ISSUER and the network of this machine."
             }
             Self::LoginEnded { .. } => "Log in again: docker compose run --rm cloud-backup reauth",
+            // It keeps a login that works again, and else makes one, also the first.
             Self::LoginRefused { .. } => {
                 "Open the login service in a browser and do what it asks for, then: docker compose run --rm cloud-backup \
-                 reauth"
+                 config"
             }
             Self::ClientRefused { .. } => {
                 "Register it anew: docker compose run --rm cloud-backup config --force"

@@ -19,7 +19,9 @@ pub fn reason(error: &reqwest::Error, connect: Duration, request: Duration) -> S
         };
     }
     if let Some(flaw) = untrusted(error) {
-        return format!("its certificate is not trusted: {flaw}");
+        return format!(
+            "its certificate is not trusted: {flaw} (an authority of your own: see EXTRA_CA_FILE)"
+        );
     }
     match (causes(error).find_map(known), causes(error).skip(1).last()) {
         (Some(reason), _) => reason,
@@ -79,10 +81,7 @@ fn known(cause: &(dyn Error + 'static)) -> Option<String> {
 
 fn flaw(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => {
-            "who signed it is not known here; if that is an authority of your own, name its certificate in EXTRA_CA_FILE"
-                .to_owned()
-        }
+        CertificateError::UnknownIssuer => "who signed it is not known here".to_owned(),
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
@@ -92,7 +91,7 @@ fn flaw(error: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".to_owned()
         }
-        other => without_tokens(&format!("{other} (see EXTRA_CA_FILE)")),
+        other => without_tokens(&other.to_string()),
     }
 }
 

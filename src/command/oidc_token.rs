@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tokio::time::{Instant, sleep};
+use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::keeper::Handle;
@@ -18,8 +18,10 @@ use crate::volume::Volume;
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::pass_through;
 
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The program waits for its agent, and so for the login service, without an end.
+const PROGRAM: Duration = Duration::from_secs(20);
+/// A refresh, by a fresh agent if need be.
+const RENEWAL: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     if args.is_empty() || pass_through::asks_for_help(&args) {
@@ -35,7 +37,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     .await
 }
 
-/// Asks the agent that is there; one that ends with the command that kept it is followed by another within seconds.
+/// Asks the agent that is there; where it fails for the login of ours a renewal tells why, or brings an agent that works.
 async fn at_the_agent(
     settings: &Settings,
     access: &StorageAccess,
@@ -45,47 +47,64 @@ async fn at_the_agent(
     let keeper = access.keeper().ok_or_else(|| Error::NoLoginNeeded {
         remote: settings.remote.to_string(),
     })?;
-    let until = Instant::now() + PATIENCE;
+    let is_ours = settings
+        .login
+        .as_ref()
+        .is_some_and(|login| args.iter().any(|arg| arg == login.account.as_str()));
+    let mut may_renew = is_ours;
     loop {
         let socket = interrupts
-            .unless(async { Ok(loaded(&keeper, until).await) })
+            .unless(async { Ok(loaded(&keeper).await) })
             .await??;
         let invocation = invocation(settings, &socket, &args)?;
-        let (code, errors) = pass_through::run_and_keep_errors(&invocation, interrupts).await?;
-        if code != 0 && is_between_agents(&errors, settings, &args) && Instant::now() < until {
-            let pause = async {
-                sleep(PAUSE).await;
-                Ok(())
-            };
-            interrupts.unless(pause).await?;
-            continue;
+        let run = pass_through::run_and_keep_errors(&invocation, interrupts);
+        let end = match timeout(PROGRAM, run).await {
+            Ok(end) => Some(end?),
+            Err(_) => None,
+        };
+        if matches!(end, Some((0, _))) || !may_renew {
+            let (code, errors) = end.ok_or_else(no_answer)?;
+            // Providers quote refresh tokens in their errors.
+            let _ = std::io::stderr().write_all(without_tokens(&errors).as_bytes());
+            return Ok(code);
         }
-        // Providers quote refresh tokens in their errors.
-        let _ = std::io::stderr().write_all(without_tokens(&errors).as_bytes());
-        return Ok(code);
+        may_renew = false;
+        interrupts
+            .unless(async { Ok(renewed(&keeper).await) })
+            .await??;
+    }
+}
+
+/// A real refresh by the keeper, with a new agent where the old one is of no use.
+async fn renewed(keeper: &Handle) -> Result<(), Trouble> {
+    match keeper.renew(RENEWAL).await {
+        // What comes after the token (STS) is of no concern here.
+        Err(trouble) if !trouble.is_about_the_storage() => Err(trouble),
+        _ => Ok(()),
+    }
+}
+
+fn no_answer() -> Trouble {
+    Trouble::Agent {
+        detail: format!("no answer within {}", humantime::format_duration(PROGRAM)),
     }
 }
 
 /// The socket of an agent that has the login loaded; else why there is none.
 ///
 /// Credentials may still be good while the agent is down. So where it is down a renewal, which needs it, tells the reason.
-async fn loaded(keeper: &Handle, until: Instant) -> Result<PathBuf, Trouble> {
-    // What comes after the token (STS) is of no concern here, so that only the agent counts.
-    let mut trouble = keeper.wait_for_credentials(PATIENCE).await.err();
-    loop {
-        if let Some(socket) = keeper.status().agent {
-            return Ok(socket);
-        }
-        if let Some(trouble) = trouble {
-            return Err(trouble);
-        }
-        trouble = keeper.renew(PATIENCE).await.err();
-        if trouble.is_none() && Instant::now() > until {
-            return Err(Trouble::Agent {
-                detail: "it has not loaded the login".to_owned(),
-            });
-        }
+async fn loaded(keeper: &Handle) -> Result<PathBuf, Trouble> {
+    let trouble = keeper.wait_for_credentials(PATIENCE).await.err();
+    if let Some(socket) = keeper.status().agent {
+        return Ok(socket);
     }
+    if let Some(trouble) = trouble {
+        return Err(trouble);
+    }
+    renewed(keeper).await?;
+    keeper.status().agent.ok_or_else(|| Trouble::Agent {
+        detail: "it has not loaded the login".to_owned(),
+    })
 }
 
 fn invocation(settings: &Settings, socket: &Path, args: &[OsString]) -> Result<Invocation> {
@@ -100,16 +119,4 @@ fn invocation(settings: &Settings, socket: &Path, args: &[OsString]) -> Result<I
         env,
         death_signal: Signal::SIGTERM,
     })
-}
-
-/// What oidc-token says while one agent has ended and the next has not loaded the account yet.
-fn is_between_agents(errors: &str, settings: &Settings, args: &[OsString]) -> bool {
-    let is_ours = |arg: &OsString| {
-        settings
-            .login
-            .as_ref()
-            .is_some_and(|login| arg == login.account.as_str())
-    };
-    errors.contains("did not receive any response")
-        || (errors.contains("account not loaded") && args.iter().any(is_ours))
 }

@@ -1,4 +1,4 @@
-//! Where rclone and restic fetch their credentials: an HTTP endpoint on loopback, for whoever has its random token.
+//! Where rclone fetches its credentials: an HTTP endpoint on loopback, for whoever has its random token.
 //!
 //! The form is that of the container credentials provider of the AWS SDKs ("Container credential provider" in their
 //! reference guide). It keeps nothing: each request asks its source, which keeps credentials and renews them.

@@ -1,5 +1,7 @@
 //! What to do next after an error: one sentence, with the line to type where there is one.
 
+use std::io::ErrorKind;
+
 use super::Error;
 use crate::reading::Reading;
 
@@ -23,6 +25,14 @@ impl Error {
             | Self::ProbeFailed { .. }
             | Self::AlreadyLoggingIn { .. }
             | Self::LoginInterrupted { .. } => return self.remedy_of_login(),
+            Self::Volume { source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) =>
+            {
+                "Make room on the disk that has the volume (docker system df -v), then try again."
+            }
             Self::Volume { .. } => {
                 "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
                  chown -R user /home/user)."

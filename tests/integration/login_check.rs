@@ -171,7 +171,8 @@ fn a_refusal_is_an_end_whatever_its_form_and_never_shows_the_token() {
     scene.realm.control(r#"{"answer": {"reason": "aup"}}"#);
     scene.check([]).is(77, &format!(
         "Check of the login failed: the login service refuses the login: invalid_grant: User {} needs to sign AUP for this \
-         organization in order to proceed\nOpen the login service in a browser and do what it asks for, then: {REAUTH}\n\
+         organization in order to proceed\nOpen the login service in a browser and do what it asks for, then: docker compose run --rm \
+         cloud-backup config\n\
          By its date the login lasts until {}\n",
         scene.installation.user(), date(end)
     ));

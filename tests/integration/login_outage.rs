@@ -172,21 +172,24 @@ fn an_agent_and_an_rclone_that_are_killed_come_back() {
 }
 
 #[test]
-fn oidc_token_names_the_login_service_that_hangs() {
+fn oidc_token_names_the_login_service_that_does_not_work_or_hangs() {
     let scene = Scene::new(60);
     let server = scene.installation.server();
+    let line = ["oidc-token", "--aud=object", "infncloud"];
+    let names_it = |told: &str| {
+        let guilty = format!("the login service {} ", scene.realm.issuer());
+        server.exec(line).code(69).says(&format!("{guilty}{told}"));
+    };
+    scene.fail(r#"{"token": 503}"#);
+    names_it("does not work: ");
+    scene.fail(r#"{"*": "drop"}"#);
+    names_it("cannot be reached: ");
     scene.fail(r#"{"*": "hang"}"#);
     // The keeper gives its agent up.
     server.renew().code(69);
-    server
-        .exec(["oidc-token", "--aud=object", "infncloud"])
-        .code(69)
-        .says(&format!(
-            "the login service {} cannot be reached: no answer within ",
-            scene.realm.issuer()
-        ));
-    // The credentials are good all the while.
-    server.exec(["credential-process"]).ok();
+    names_it("cannot be reached: no answer within ");
+    scene.fail("{}");
+    server.exec(line).ok().says("ey");
 }
 
 #[test]
@@ -198,7 +201,10 @@ fn an_agent_that_is_suspended_is_replaced() {
     for agent in &agents {
         server.kill("STOP", *agent);
     }
-    server.renew().ok().says("The login is good for");
+    server
+        .exec(["oidc-token", "--aud=object", "infncloud"])
+        .ok()
+        .says("ey");
     let now = server.pids("oidc-agent", "-");
     assert!(!now.is_empty() && now.iter().all(|agent| !agents.contains(agent)));
     assert_eq!(server.logged("ERROR"), 0, "{}", server.logs());

@@ -26,7 +26,7 @@ pub(super) fn trouble(text: &str, log: &[String], issuer: &str) -> Trouble {
 
     let untrusted = |detail: &str| Trouble::ProviderUntrusted {
         issuer: issuer.to_owned(),
-        detail: format!("{detail} (an authority of your own is named in EXTRA_CA_FILE)"),
+        detail: detail.to_owned(),
     };
     if let Some(reason) = log.iter().find_map(|line| network_failure(line)) {
         // "SSL connect error" is a connection that was broken off.
@@ -176,13 +176,17 @@ mod tests {
 
     #[test]
     fn a_certificate_that_is_not_trusted_is_told_as_that() {
-        for (text, log) in [
-            ("error with ssl cert", &[][..]),
-            ("Error: Could not get token endpoint from the ...", &[NO_CA]),
+        for (text, log, part) in [
+            ("error with ssl cert", &[][..], "oidc-agent"),
+            (
+                "Error: Could not get token endpoint from the ...",
+                &[NO_CA],
+                "SSL CA cert",
+            ),
         ] {
             let trouble = of(text, log);
             assert!(
-                matches!(&trouble, Trouble::ProviderUntrusted { detail, .. } if detail.contains("EXTRA_CA_FILE") && !detail.contains("Please")),
+                matches!(&trouble, Trouble::ProviderUntrusted { detail, .. } if detail.contains(part) && !detail.contains("Please")),
                 "{text}: {trouble:?}"
             );
         }

@@ -153,5 +153,6 @@ fn what_the_provider_wants_first_is_told_and_not_taken_for_the_end_of_a_new_logi
         refused.stderr
     );
     refused
-        .says("needs to sign AUP for this organization in order to proceed\n  -> Open the login service in a browser");
+        .says("needs to sign AUP for this organization in order to proceed\n  -> Open the login service in a browser")
+        .says("docker compose run --rm cloud-backup config");
 }
