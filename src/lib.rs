@@ -21,6 +21,7 @@ pub mod jwt;
 pub mod keeper;
 pub mod log;
 pub mod privileges;
+pub mod reading;
 pub mod report;
 pub mod repository;
 pub mod schedule;
@@ -42,12 +43,13 @@ const USAGE: u8 = 64;
 pub fn run(args: &[OsString]) -> ExitCode {
     supervise::withhold_hangup();
     if args.get(1).is_some_and(|arg| arg == supervise::BOUND) {
-        crate::log::say(format_args!(
-            "cloud-backup: cannot start {:?}: {}",
-            args.get(3),
-            supervise::become_bound(&args[2..])
-        ));
-        return ExitCode::from(126);
+        return supervise::become_bound(&args[2..]).unwrap_or_else(|error| {
+            crate::log::say(format_args!(
+                "cloud-backup: cannot start {:?}: {error}",
+                args.get(3)
+            ));
+            ExitCode::from(126)
+        });
     }
     let cli = match cli::Cli::read(args) {
         Ok(cli) => cli,

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::grace::Grace;
+use crate::reading;
 use crate::settings::Settings;
 use crate::supervise::{
     Interrupts, Invocation, Output, Redactor, Streamed, Tail, find_program, stream,
@@ -93,10 +94,11 @@ impl<'a> Repository<'a> {
                 .chain(self.settings.rest.access.restic_variables())
                 .map(|(name, value)| (name.to_owned(), value)),
         );
+        let args: Vec<OsString> = args.into_iter().collect();
         Invocation {
             name: "restic",
-            program: self.restic.clone(),
-            args: connections::chosen(args.into_iter().collect()),
+            program: reading::restic(&self.restic, &args),
+            args: connections::chosen(args),
             env,
             // restic releases its lock on it, where its output is still read.
             death_signal: Signal::SIGINT,

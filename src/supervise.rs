@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal, killpg};
@@ -16,6 +16,7 @@ use tokio::process::Child;
 
 use crate::error::{Error, Result};
 
+mod guard;
 mod redact;
 mod service;
 mod stream;
@@ -98,29 +99,37 @@ impl Invocation {
 
 /// Becomes the program that follows [`BOUND`]: asks for a signal at the parent's death, then replaces itself.
 ///
-/// Returns only when that failed.
-#[must_use]
-pub fn become_bound(args: &[OsString]) -> std::io::Error {
-    let [signal, program, rest @ ..] = args else {
-        return std::io::ErrorKind::InvalidInput.into();
+/// Returns when that failed, and at the end of a program that cannot be bound, which has a [`guard`] instead.
+pub fn become_bound(args: &[OsString]) -> std::io::Result<ExitCode> {
+    let [signal, path, rest @ ..] = args else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
     };
     let signal = signal
         .to_str()
         .and_then(|name| name.parse::<Signal>().ok())
         .unwrap_or(Signal::SIGTERM);
-    if let Err(error) = nix::sys::prctl::set_pdeathsig(signal) {
-        return error.into();
-    }
+    nix::sys::prctl::set_pdeathsig(signal)?;
     // The parent may have died before the call above: then the orphan belongs to PID 1 already.
     if nix::unistd::getppid() == Pid::from_raw(1) {
-        return std::io::ErrorKind::BrokenPipe.into();
+        return Err(std::io::ErrorKind::BrokenPipe.into());
     }
-    // A blocked signal, as below, Go unblocks at its start; an ignored one it leaves alone.
-    std::process::Command::new("env")
+    let path = Path::new(path);
+    if path == Path::new(crate::reading::PRIVILEGED) {
+        return guard::run(path, rest, signal);
+    }
+    Err(program(path, rest).exec())
+}
+
+/// A program that restic's question for the holder of a lock does not end, see [`withhold_hangup`].
+///
+/// A blocked signal, as there, Go unblocks at its start; an ignored one it leaves alone.
+fn program(path: &Path, args: &[OsString]) -> std::process::Command {
+    let mut command = std::process::Command::new("env");
+    command
         .args(["--ignore-signal=HUP", "--"])
-        .arg(program)
-        .args(rest)
-        .exec()
+        .arg(path)
+        .args(args);
+    command
 }
 
 /// Keeps SIGHUP from this process and its threads.

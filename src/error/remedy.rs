@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use super::Error;
+use crate::reading::Reading;
 
 impl Error {
     /// What to do next, as one sentence; `None` where the error itself says it.
@@ -79,9 +80,9 @@ impl Error {
             Self::NoRepository { .. } => {
                 "Make one by the first backup, or by: docker compose run --rm cloud-backup restic init"
             }
+            Self::Incomplete { files, .. } if was_refused(files) => Reading::here().remedy(),
             Self::Incomplete { .. } => {
-                "The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with \
-                 --exclude."
+                "The snapshot holds all other files. Check the named ones, or exclude them with --exclude."
             }
             Self::NothingFound => {
                 "Check the host directory in the volumes of compose.yaml: Docker makes an empty one for a path that \
@@ -134,4 +135,9 @@ impl Error {
             _ => return None,
         })
     }
+}
+
+/// Whether one of these sentences of restic has the system's word for it (EACCES).
+fn was_refused(files: &[String]) -> bool {
+    files.iter().any(|file| file.ends_with("permission denied"))
 }

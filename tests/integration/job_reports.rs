@@ -109,7 +109,9 @@ fn an_incomplete_backup_names_the_unreadable_files_first() {
     assert_body(
         &healthchecks,
         "Backup of /backup/dir1 failed: 1 file could not be read\n\
-         The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with --exclude.\n\
+         The snapshot holds all other files. To back up files that only root can read, uncomment cap_add: \
+         [DAC_READ_SEARCH] in compose.yaml, then: docker compose up -d. Or make the named files readable for uid 1000, or \
+         exclude them with --exclude.\n\
          open /backup/dir1/locked away: permission denied\n\
          Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved\n\
          \n\
@@ -141,8 +143,7 @@ fn a_missing_source_directory_is_named_first() {
         lines[..4],
         [
             "Backup of /backup/dir1, /backup/dir2 failed: 1 file could not be read",
-            "The snapshot holds all other files. Make the named files readable for uid 1000, or exclude them with \
-             --exclude.",
+            "The snapshot holds all other files. Check the named ones, or exclude them with --exclude.",
             "/backup/dir2 does not exist",
             "Added to the repository: # (# stored); processed 1 files, # in #; snapshot # saved",
         ],

@@ -20,6 +20,19 @@ impl Project {
         Self::new("cub-test-compose".to_owned(), "cloud-backup".to_owned())
     }
 
+    /// The files with names of its own, beside other projects; containers reach this machine as `host.docker.internal`.
+    pub fn beside_others() -> Self {
+        let name = format!("cub-test-{}", unique());
+        let project = Self::new(name.clone(), name);
+        let (image, container) = (image(), &project.container);
+        let text = format!(
+            "services:\n  cloud-backup:\n    image: {image}\n    container_name: {container}\n    extra_hosts:\n      \
+             - host.docker.internal:host-gateway\nnetworks:\n  default:\n    name: {container}\n"
+        );
+        std::fs::write(project.path("compose.override.yaml"), text).expect("a written file");
+        project
+    }
+
     /// Of a user of this realm, whose name begins with this word: after the guide's edits, with one file in each of two
     /// sources, beside other projects. Nobody has logged in yet.
     #[track_caller]
@@ -92,6 +105,12 @@ impl Project {
         let mut values = text.lines().filter_map(|line| line.split_once('='));
         let found = values.find(|(known, _)| *known == name);
         found.expect("a setting of .env").1.to_owned()
+    }
+
+    /// A file of the folder as it is now.
+    #[track_caller]
+    pub fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).expect("a text")
     }
 
     /// Fills in a setting that is empty in `.env`.
