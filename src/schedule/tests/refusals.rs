@@ -38,7 +38,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_lines() {
         slack-webhook = https://planted\n\
         [job-exec \"backup\"]\n\
         schedule = 0 2 * * *\n\
-        comand = backup\n\
+        commands = backup\n\
         catch-up = maybe\n\
         [job-run \"image\"]\n\
         image = planted\n\
@@ -62,7 +62,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_lines() {
             "line 5: the job has no container: write a line such as container = cloud-backup",
             "line 6: schedule has five fields, and Ofelia reads the first of five as the seconds: put the seconds in \
              front, 0 0 2 * * *",
-            "line 7: comand is no key of job-exec: the keys are schedule, command, environment, no-overlap, \
+            "line 7: commands is no key of job-exec: the keys are schedule, command, environment, no-overlap, \
              save-folder, catch-up, jitter, timeout, max-age, container, user, tty",
             "line 8: catch-up must be true or false",
             "line 9: job-run starts a container of its own, which needs the Docker socket: leave this job to Ofelia, \
