@@ -30,8 +30,8 @@ pub use neighbour::Neighbour;
 use following::Following;
 use terms::Terms;
 
-/// A keeper that is asked to stop ends its agent within this time.
-const STOP: Duration = Duration::from_secs(8);
+/// What an end takes beside the patience with the agent's requests: its grace after SIGTERM, and some.
+const END: Duration = Duration::from_secs(3);
 /// A keeper that ends leaves its place within this time.
 const SUCCESSION: Duration = Duration::from_secs(10);
 /// Requests that wait for a renewal beside the ones in line are refused: a flood of them must not use up the memory.
@@ -72,6 +72,25 @@ impl Status {
     }
 }
 
+/// How long requests that are under way at the agent are waited for at its end: killed in the middle of a refresh it can
+/// lose a login of one-use tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// The command has done its work, and nobody kills it.
+    Leisurely,
+    /// The container is stopped: PID 1 has the last word (`STOP_GRACE`).
+    Hurried,
+}
+
+impl Patience {
+    fn time(self) -> Duration {
+        match self {
+            Self::Leisurely => Duration::from_secs(10),
+            Self::Hurried => Duration::from_secs(6),
+        }
+    }
+}
+
 /// The wish for a renewal now, and who waits for its end.
 type Wish = oneshot::Sender<Result<(), Trouble>>;
 
@@ -79,7 +98,7 @@ type Wish = oneshot::Sender<Result<(), Trouble>>;
 #[derive(Debug)]
 pub struct Keeper {
     handle: Handle,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Patience>>,
     task: JoinHandle<()>,
 }
 
@@ -98,7 +117,7 @@ struct Part {
     volume: Volume,
     status: watch::Sender<Status>,
     wishes: mpsc::Receiver<Wish>,
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Option<Patience>>,
     handle: Handle,
 }
 
@@ -109,7 +128,7 @@ impl Keeper {
         let login = settings.login.clone()?;
         let (status, status_receiver) = watch::channel(Status::default());
         let (wish_sender, wishes) = mpsc::channel(LINE);
-        let (stop, stop_receiver) = watch::channel(false);
+        let (stop, stop_receiver) = watch::channel(None);
         let handle = Handle {
             status: status_receiver,
             wishes: wish_sender,
@@ -137,14 +156,22 @@ impl Keeper {
     }
 
     /// Begins to end the agent, if it is ours; what is known is still told.
-    pub fn begin_to_stop(&self) {
-        let _ = self.stop.send(true);
+    pub fn begin_to_stop(&self, patience: Patience) {
+        // Who was in a hurry first stays in a hurry.
+        self.stop.send_if_modified(|stop| {
+            let is_first = stop.is_none();
+            stop.get_or_insert(patience);
+            is_first
+        });
     }
 
     /// Ends the agent, if it is ours, and returns when it is gone.
-    pub async fn stop(mut self) {
-        self.begin_to_stop();
-        if timeout(STOP, &mut self.task).await.is_err() {
+    pub async fn stop(mut self, patience: Patience) {
+        self.begin_to_stop(patience);
+        if timeout(patience.time() + END, &mut self.task)
+            .await
+            .is_err()
+        {
             self.task.abort();
         }
     }
@@ -249,7 +276,7 @@ impl Part {
     /// Keeps the login whenever nobody else does, and follows the one who does, until it is told to stop.
     async fn play(mut self) {
         let mut following = Following::default();
-        while !*self.stop.borrow() {
+        while self.stop.borrow().is_none() {
             match self.volume.lock_login() {
                 Ok(Locking::Ours(_lock)) => keeping::keep(&mut self).await,
                 Ok(Locking::Held(holder)) => following.follow(&mut self, holder.as_ref()).await,

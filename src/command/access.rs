@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::credentials::endpoint::LoopbackEndpoint;
 use crate::error::{Error, Result};
 use crate::identity::store::Store;
-use crate::keeper::{Handle, Keeper};
+use crate::keeper::{Handle, Keeper, Patience};
 use crate::settings::Settings;
 use crate::storage::Supply;
 use crate::trouble::Trouble;
@@ -76,17 +76,17 @@ impl StorageAccess {
     }
 
     /// Begins to end the agent, where it is ours, beside what else has to end.
-    pub(super) fn begin_to_close(&self) {
+    pub(super) fn begin_to_close(&self, patience: Patience) {
         if let Some(opened) = &self.login {
-            opened.keeper.begin_to_stop();
+            opened.keeper.begin_to_stop(patience);
         }
     }
 
     /// Ends the agent, where it is ours. Needed: one that is killed in the middle of a refresh can lose the login.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(self, patience: Patience) {
         if let Some(opened) = self.login {
             drop(opened.endpoint);
-            opened.keeper.stop().await;
+            opened.keeper.stop(patience).await;
         }
     }
 }
@@ -99,8 +99,16 @@ pub(super) async fn with_access<T>(
 ) -> Result<T> {
     let access = StorageAccess::open(settings, volume).await?;
     let end = work(&access).await;
-    access.close().await;
+    access.close(patience_after(&end)).await;
     end
+}
+
+/// After a signal there is little time left.
+pub(super) fn patience_after<T>(end: &Result<T>) -> Patience {
+    match end {
+        Err(Error::Interrupted { .. } | Error::LoginInterrupted { .. }) => Patience::Hurried,
+        _ => Patience::Leisurely,
+    }
 }
 
 /// That somebody has logged in on this volume, where the storage needs it.

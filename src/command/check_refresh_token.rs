@@ -2,7 +2,7 @@
 //!
 //! The date alone proves nothing: a login can be revoked, or its user disabled, before it. So the keeper makes a real
 //! refresh too. It fails as long before the end as `TOKEN_WARN_DAYS` says, and where nothing can be known. Whatever
-//! hangs, it ends within two minutes: 50 s for the refresh, 5 s for the agent's end, 35 s for the date, 30 s for the report.
+//! hangs, it ends within two minutes: 50 s for the refresh, 11 s for the agent's end, 35 s for the date, 30 s for the report.
 
 use std::time::Duration;
 

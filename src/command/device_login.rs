@@ -251,7 +251,7 @@ async fn save(
     )
     .await?;
     let saved = agent.save(&account, &login.password).await;
-    agent.stop().await;
+    agent.stop(TOKEN).await;
     saved?;
     let agent = Agent::start(
         &settings.environment,
@@ -267,7 +267,7 @@ async fn save(
             .await
     };
     let token = token.await;
-    agent.stop().await;
+    agent.stop(TOKEN).await;
     token?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::grace::Grace;
-use crate::keeper::Handle;
+use crate::keeper::{Handle, Patience};
 use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
@@ -76,7 +76,7 @@ async fn serve(
         never = tell(access.keeper(), server.endpoint(), settings) => match never {},
     };
     tracing::info!("stopping on {signal}");
-    access.begin_to_close();
+    access.begin_to_close(Patience::Hurried);
     server.stop(Grace::new(settings.stop_grace).server()).await;
     let _ = std::fs::remove_file(socket);
     Ok(())

@@ -13,7 +13,7 @@ use crate::storage::{Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Serves, Volume};
 
-use super::access::StorageAccess;
+use super::access::{StorageAccess, patience_after};
 use super::login;
 
 /// A server that holds the volume's lock tells within this time where it listens.
@@ -39,7 +39,7 @@ pub async fn with_repository<T>(
     let access = StorageAccess::open(settings, volume).await?;
     let end = with_own_server(settings, volume, &access, interrupts, work).await;
     let known = access.keeper().map(|keeper| keeper.status());
-    access.close().await;
+    access.close(patience_after(&end)).await;
     login::explain(end, known)
 }
 
@@ -71,7 +71,7 @@ async fn with_own_server<T>(
         ))
         .await?;
     let end = work(server.endpoint(), interrupts).await;
-    access.begin_to_close();
+    access.begin_to_close(patience_after(&end));
     server.stop(Grace::new(settings.stop_grace).server()).await;
     end
 }

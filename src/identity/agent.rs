@@ -36,9 +36,6 @@ use socket::Failure;
 const START: Duration = Duration::from_secs(10);
 /// Between two looks at whether it listens.
 const LOOK: Duration = Duration::from_millis(20);
-/// So long the requests that are under way may go on before the agent is ended: several in a row, each of which takes half
-/// a second, or more on a busy machine. A stop of the container does not wait so long: PID 1 has the last word.
-const LAST_REQUEST: Duration = Duration::from_secs(4);
 /// After SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -197,14 +194,16 @@ impl Agent {
         })
     }
 
-    /// Ends it and all that it has forked, and removes its socket; takes 5 s at most.
+    /// Ends it and all that it has forked, and removes its socket; takes `patience` and a second at most.
     ///
     /// A request that is under way, ours or another client's, is let through if it can be. Where refresh tokens are of
     /// one use the agent has the new one for a quarter of a second before it is in the file (it makes the key of the
     /// password anew), and killed in this time, by whatever signal, it takes the login with it.
     ///
     /// Nobody new gets in: who connected before is served before us, as it does one after the other.
-    pub async fn stop(mut self) {
+    /// The requests that are under way have this patience: several in a row, each of which takes half a second, or more on
+    /// a busy machine.
+    pub async fn stop(mut self, patience: Duration) {
         let aside = self.socket.with_extension("end");
         let socket = match std::fs::rename(&self.socket, &aside) {
             Ok(()) => &aside,
@@ -212,7 +211,7 @@ impl Agent {
         };
         if !self.is_stuck()
             && self.child.id().is_some()
-            && !socket::wait_for_others(socket, LAST_REQUEST).await
+            && !socket::wait_for_others(socket, patience).await
         {
             tracing::warn!("oidc-agent is ended in the middle of a request");
         }

@@ -31,7 +31,7 @@ impl Following {
         };
         let answer = tokio::select! {
             answer = neighbour.status() => answer,
-            _ = part.stop.wait_for(|stop| *stop) => return,
+            _ = part.stop.wait_for(Option::is_some) => return,
         };
         let answers = answer.is_some();
         match answer {
@@ -47,13 +47,13 @@ impl Following {
         let wish = tokio::select! {
             Some(wish) = part.wishes.recv() => wish,
             () = tokio::time::sleep(PAUSE) => return,
-            _ = part.stop.wait_for(|stop| *stop) => return,
+            _ = part.stop.wait_for(Option::is_some) => return,
         };
         // Who did not answer an easy question is not asked a hard one.
         let end = if answers {
             tokio::select! {
                 end = neighbour.renew() => end,
-                _ = part.stop.wait_for(|stop| *stop) => return,
+                _ = part.stop.wait_for(Option::is_some) => return,
             }
         } else {
             None

@@ -9,7 +9,7 @@ use crate::credentials::Credentials;
 use crate::trouble::Trouble;
 
 use super::renewal::Renewer;
-use super::{Part, Status, Terms, Wish, neighbour};
+use super::{Part, Patience, Status, Terms, Wish, neighbour};
 
 /// How often it is looked whether there is a new login, whether the agent lives, and what the clock says: a machine
 /// that slept, or whose clock was set, is noticed too.
@@ -32,7 +32,7 @@ pub(super) async fn keep(part: &mut Part) {
         Ok(renewer) => renewer,
         Err(trouble) => {
             part.publish(Err(trouble));
-            let _ = part.stop.wait_for(|stop| *stop).await;
+            let _ = part.stop.wait_for(Option::is_some).await;
             return;
         }
     };
@@ -41,7 +41,7 @@ pub(super) async fn keep(part: &mut Part) {
     loop {
         let end = tokio::select! {
             end = renewer.renew() => end,
-            _ = part.stop.wait_for(|stop| *stop) => break,
+            _ = part.stop.wait_for(Option::is_some) => break,
         };
         failures = if end.is_ok() { 0 } else { failures + 1 };
         let outcome = end.as_ref().map(|_| ()).map_err(Clone::clone);
@@ -63,11 +63,12 @@ pub(super) async fn keep(part: &mut Part) {
         tokio::select! {
             () = until(&due, &mut renewer) => (),
             Some(wish) = part.wishes.recv() => waiting.push(wish),
-            _ = part.stop.wait_for(|stop| *stop) => break,
+            _ = part.stop.wait_for(Option::is_some) => break,
         }
         waiting.extend(std::iter::from_fn(|| part.wishes.try_recv().ok()));
     }
-    renewer.end().await;
+    let patience = part.stop.borrow().unwrap_or(Patience::Hurried);
+    renewer.end(patience).await;
     drop(answering);
 }
 

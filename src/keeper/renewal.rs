@@ -15,7 +15,7 @@ use crate::identity::store::{Login, Store};
 use crate::settings;
 use crate::trouble::Trouble;
 
-use super::Part;
+use super::{Part, Patience};
 
 /// One token; with an audience it is a refresh at the provider each time. Generous, for where refresh tokens are of one
 /// use, an answer that nobody waits for any more takes the login with it.
@@ -98,9 +98,9 @@ impl Renewer {
     }
 
     /// Ends the agent.
-    pub(super) async fn end(&mut self) {
+    pub(super) async fn end(&mut self, patience: Patience) {
         if let Some(open) = self.open.take() {
-            open.agent.stop().await;
+            open.agent.stop(patience.time()).await;
         }
     }
 
@@ -108,13 +108,13 @@ impl Renewer {
         let login = self.current()?;
         let usable = |open: &mut Open| open.login == login && open.agent.has_ended().is_none();
         if !self.open.as_mut().is_some_and(usable) {
-            self.end().await;
+            self.end(Patience::Hurried).await;
         }
         let was_open = self.open.is_some();
         let end = self.ask(&login).await;
         match &end {
             Err(trouble) if was_open && may_be_stale(trouble) => {
-                self.end().await;
+                self.end(Patience::Hurried).await;
                 self.ask(&login).await
             }
             _ => end,
@@ -134,7 +134,7 @@ impl Renewer {
             Err(_) => false,
         };
         if !keeps {
-            self.end().await;
+            self.end(Patience::Hurried).await;
         }
         end
     }

@@ -55,8 +55,9 @@ fn all_well_beside(server: Option<&Container>, children: Vec<(String, Child)>) {
         .iter()
         .map(|end| (&end.command, end.code, &end.stderr))
         .collect();
+    let is_well = |end: &Ended| end.code == 0 && !end.stderr.contains("in the middle of a request");
     assert!(
-        ends.iter().all(|end| end.code == 0),
+        ends.iter().all(is_well),
         "{all:#?}\n{}",
         server.map(Container::logs).unwrap_or_default()
     );

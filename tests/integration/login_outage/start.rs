@@ -63,7 +63,7 @@ fn a_login_service_that_hangs_is_waited_for_and_holds_up_no_stop() {
     sleep(Duration::from_secs(3));
     let took = server.stop();
     eprintln!("stopped within {took:?}");
-    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert!(took < Duration::from_secs(9), "{took:?}");
     assert_eq!(server.exit_code(), 0);
 
     let server = scene.installation.start(["start-server"]);
