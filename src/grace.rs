@@ -39,6 +39,12 @@ impl Grace {
         self.0.mul_f32(0.15)
     }
 
+    /// The time of jobs that came in while the others and the server were ended, from the signal on.
+    #[must_use]
+    pub fn late_jobs(self) -> Duration {
+        self.0.mul_f32(0.85)
+    }
+
     /// The time after which PID 1 kills what is left.
     #[must_use]
     pub fn all(self) -> Duration {
@@ -61,6 +67,7 @@ mod tests {
     fn the_phases_fit_into_the_whole() {
         let grace = Grace::new(Duration::from_secs(10));
         assert!(grace.restic() + grace.report() < grace.jobs());
-        assert!(grace.jobs() + grace.server() < grace.all());
+        assert!(grace.jobs() + grace.server() < grace.late_jobs());
+        assert!(grace.late_jobs() < grace.all());
     }
 }

@@ -3,6 +3,8 @@
 //! It reaps orphans, forwards signals, and on a stop ends the jobs that `docker exec` brought in before the command
 //! itself. It is a process of its own because `waitpid(-1)` would take children away from tokio and duct.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -42,8 +44,8 @@ pub fn run(args: &[OsString], grace: Grace) -> Result<u8> {
         match Signal::try_from(signal).map_err(|errno| system("reading a signal")(errno.into()))? {
             Signal::SIGCHLD => {
                 if let Some(code) = reap(main).code {
-                    end_the_rest(main, Instant::now() + grace.server());
-                    return Ok(code);
+                    let stop = Stop::new(main, Signal::SIGTERM, grace);
+                    return Ok(stop.after_the_end(code, &mut signals));
                 }
             }
             stop @ (Signal::SIGTERM | Signal::SIGINT) => {
@@ -112,6 +114,8 @@ struct Stop {
     grace: Grace,
     begun: Instant,
     code: Option<u8>,
+    /// The jobs that were interrupted, each with the program that it ran.
+    asked: HashSet<(Pid, String)>,
 }
 
 impl Stop {
@@ -122,21 +126,24 @@ impl Stop {
             grace,
             begun: Instant::now(),
             code: None,
+            asked: HashSet::new(),
         }
     }
 
+    /// The main command has ended by itself, and its jobs are left.
+    fn after_the_end(mut self, code: u8, signals: &mut Signals) -> u8 {
+        self.code = Some(code);
+        self.end_jobs(signals, self.grace.jobs());
+        end_the_rest(self.main, self.begun + self.grace.all());
+        code
+    }
+
     fn run(mut self, signals: &mut Signals) -> u8 {
-        let jobs = jobs(self.main);
-        for job in &jobs {
-            // A job leads a session of its own, made by `docker exec`; restic below it has its own group.
-            let _ = killpg(*job, Signal::SIGINT).or_else(|_| kill(*job, Signal::SIGINT));
-        }
-        let hurried = self.wait(signals, self.grace.jobs(), || {
-            jobs.iter().all(|job| kill(*job, None).is_err())
-        });
+        let hurried = self.end_jobs(signals, self.grace.jobs());
         if !hurried && self.code.is_none() {
             let _ = kill(self.main, self.signal);
             self.wait_for_main(signals);
+            self.end_jobs(signals, self.grace.late_jobs());
         }
         let last = end_the_rest(self.main, self.begun + self.grace.all());
         self.code = self.code.or(last);
@@ -147,6 +154,29 @@ impl Stop {
             std::thread::sleep(POLL / 10);
         }
         self.code.unwrap_or(signal_exit_code(Signal::SIGKILL))
+    }
+
+    /// Interrupts the jobs, also those that only come in now, until none is left or this long after the begin; `true` as
+    /// with [`Self::wait`].
+    ///
+    /// One that comes late may take up the login of the server that has just ended: its agent must not be killed in the
+    /// middle of a refresh.
+    fn end_jobs(&mut self, signals: &mut Signals, until: Duration) -> bool {
+        let main = self.main;
+        let asked = RefCell::new(std::mem::take(&mut self.asked));
+        let hurried = self.wait(signals, until, || {
+            let jobs = jobs(main);
+            for job in &jobs {
+                // What Docker starts a job with is deaf to it, and becomes the job under the same number.
+                if asked.borrow_mut().insert((*job, program(*job))) {
+                    // A job leads a session of its own, made by `docker exec`; restic below it has its own group.
+                    let _ = killpg(*job, Signal::SIGINT).or_else(|_| kill(*job, Signal::SIGINT));
+                }
+            }
+            jobs.is_empty()
+        });
+        self.asked = asked.into_inner();
+        hurried
     }
 
     fn wait_for_main(&mut self, signals: &mut Signals) {
@@ -187,6 +217,11 @@ fn jobs(main: Pid) -> Vec<Pid> {
         .filter(|pid| *pid != 1 && *pid != main.as_raw() && parent(*pid) == Some(0))
         .map(Pid::from_raw)
         .collect()
+}
+
+/// The name of the program that the process runs now (proc_pid_comm(5)).
+fn program(pid: Pid) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
 
 /// The fourth field of `/proc/PID/stat` (proc(5)), counted behind the name, which may hold anything.

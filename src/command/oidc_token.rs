@@ -18,6 +18,8 @@ use crate::volume::Volume;
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::pass_through;
 
+/// Exit codes above it are those of programs that a signal has ended.
+const SIGNALLED: u8 = 128;
 /// What the keeper in another process knows is known here within this time.
 const NEWS: Duration = Duration::from_secs(5);
 /// The program waits for its agent, and so for the login service, without an end.
@@ -64,7 +66,9 @@ async fn at_the_agent(
             Ok(end) => Some(end?),
             Err(_) => None,
         };
-        if matches!(end, Some((0, _))) || !may_renew {
+        // Whoever ended it by a signal wants no second try.
+        let is_final = matches!(end, Some((code, _)) if code == 0 || code > SIGNALLED);
+        if is_final || !may_renew {
             let (code, errors) = end.ok_or_else(no_answer)?;
             // Providers quote refresh tokens in their errors.
             let _ = std::io::stderr().write_all(without_tokens(&errors).as_bytes());
