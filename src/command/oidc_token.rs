@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Error, Result};
 use crate::keeper::Handle;
@@ -20,6 +20,8 @@ use super::pass_through;
 
 /// Exit codes above it are those of programs that a signal has ended.
 const SIGNALLED: u8 = 128;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
 /// What the keeper in another process knows is known here within this time.
 const NEWS: Duration = Duration::from_secs(5);
 /// The program waits for its agent, and so for the login service, without an end.
@@ -56,6 +58,7 @@ async fn at_the_agent(
         .as_ref()
         .is_some_and(|login| args.iter().any(|arg| arg == login.account.as_str()));
     let mut may_renew = is_ours;
+    let until = Instant::now() + PATIENCE;
     loop {
         let socket = interrupts
             .unless(async { Ok(loaded(&keeper).await) })
@@ -68,6 +71,15 @@ async fn at_the_agent(
         };
         // Whoever ended it by a signal wants no second try.
         let is_final = matches!(end, Some((code, _)) if code == 0 || code > SIGNALLED);
+        if between_agents(end.as_ref()) && Instant::now() < until {
+            interrupts
+                .unless(async {
+                    sleep(PAUSE).await;
+                    Ok(())
+                })
+                .await?;
+            continue;
+        }
         if is_final || !may_renew {
             let (code, errors) = end.ok_or_else(no_answer)?;
             // Providers quote refresh tokens in their errors.
@@ -79,6 +91,12 @@ async fn at_the_agent(
             .unless(async { Ok(renewed(&keeper).await) })
             .await??;
     }
+}
+
+/// Whether one agent has ended, and the next is not there or has not loaded the account yet: within seconds it has, as
+/// each command that kept the login is followed by another one.
+fn between_agents(end: Option<&(u8, String)>) -> bool {
+    end.is_some_and(|(code, errors)| *code == 1 && errors.contains("did not receive any response"))
 }
 
 /// A real refresh by the keeper, with a new agent where the old one is of no use.
