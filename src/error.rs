@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::schedule::Refusal;
 use crate::settings::Problem;
 use crate::trouble::Trouble;
 
@@ -38,6 +39,22 @@ pub enum Error {
     NoLoginNeeded {
         /// The remote path.
         remote: String,
+    },
+    /// The schedule file cannot be read.
+    #[error("cannot read the schedule file {}: {source}", file.display())]
+    ScheduleFile {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The schedule file asks for what cannot be kept; all of it at once.
+    #[error("the schedule file {} has {}", file.display(), Problems(refusals))]
+    Schedule {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, by line.
+        refusals: Vec<Refusal>,
     },
     /// The login, or what it opens, does not work.
     #[error(transparent)]
@@ -274,6 +291,8 @@ impl Error {
             | Self::OtherPerson { .. }
             | Self::OwnerUnknown { .. } => 77,
             Self::Settings(_)
+            | Self::ScheduleFile { .. }
+            | Self::Schedule { .. }
             | Self::NotConfigured { .. }
             | Self::NoLoginNeeded { .. }
             | Self::OtherRemote { .. } => 78,
@@ -287,9 +306,9 @@ impl Error {
 }
 
 /// The list of problems, one a line, so that one look is enough to mend them all.
-struct Problems<'a>(&'a [Problem]);
+struct Problems<'a, P>(&'a [P]);
 
-impl fmt::Display for Problems<'_> {
+impl<P: fmt::Display> fmt::Display for Problems<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [one] => write!(f, "a problem: {one}"),

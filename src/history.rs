@@ -2,7 +2,8 @@
 //!
 //! One SQLite file in the volume, written by the jobs themselves, whatever started them. It stands in nobody's way:
 //! each call ends within [`PATIENCE`] unless the disk itself hangs, and a damaged file is set aside, said, and begun
-//! anew. `file` opens it, `rows` has its tables, `live` proves whether a run without an end still runs.
+//! anew. `file` opens it, `rows` has its tables, `scheduled` what is kept of schedules, `live` proves whether a run
+//! without an end still runs.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,8 +17,10 @@ use crate::repository::Figures;
 mod file;
 mod live;
 mod rows;
+mod scheduled;
 
 pub use live::Live;
+pub use scheduled::{Attempt, Scheduled};
 
 /// So long all waiting for others who use the history takes.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -172,16 +175,6 @@ impl History {
             let runs = rows::since(database, time)?;
             Ok(runs.into_iter().map(|run| self.judged(run)).collect())
         })
-    }
-
-    /// The last scheduled time of this job that is done: its run was started, or left out for good.
-    pub fn scheduled(&self, job: &str) -> Result<Option<Timestamp>> {
-        self.with(|database| Ok(rows::scheduled(database, job)?))
-    }
-
-    /// Keeps the last scheduled time of this job that is done, to the millisecond.
-    pub fn set_scheduled(&self, job: &str, done: Timestamp) -> Result<()> {
-        self.with(|database| Ok(rows::set_scheduled(database, job, done)?))
     }
 
     fn judged(&self, row: rows::Row) -> Run {

@@ -20,6 +20,7 @@ pub mod init;
 pub mod jwt;
 pub mod keeper;
 pub mod log;
+pub mod plan;
 pub mod privileges;
 pub mod reading;
 pub mod report;

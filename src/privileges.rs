@@ -10,9 +10,20 @@ use std::process::Command;
 use nix::unistd::{User, geteuid};
 
 use crate::error::Error;
+use crate::settings::Environment;
 
 /// The image's Dockerfile sets it to the user that owns the volume.
 const USER_VARIABLE: &str = "CLOUD_BACKUP_USER";
+
+/// Who runs everything here: the image's user, else whoever we are.
+#[must_use]
+pub fn user_name(environment: &Environment) -> String {
+    environment
+        .get(USER_VARIABLE)
+        .map(str::to_owned)
+        .or_else(|| Some(User::from_uid(geteuid()).ok()??.name))
+        .unwrap_or_else(|| geteuid().to_string())
+}
 
 /// Replaces this process by the same command of the image's user, where it is root's; returns only what went wrong.
 #[must_use]

@@ -14,7 +14,7 @@ pub use file::{Job, Kind, Plan, Refusal};
 pub use timetable::{Due, Missed, Timetable};
 
 /// A piece of somebody's text in a sentence of ours: on one line, and not longer than the sentence.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 40;
     let mut shown: String = text
         .chars()

@@ -29,6 +29,8 @@ pub use login::{Client, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
 
+/// As the guide's `compose.yaml` names it.
+const DEFAULT_CONTAINER: &str = "cloud-backup";
 /// What `docker stop` allows before it kills, unless it is told another time.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// Below this the phases of a stop have no time left to happen one after the other.
@@ -73,6 +75,8 @@ pub struct Settings {
     pub rest: Rest,
     /// Where each job reports.
     pub checks: Checks,
+    /// The container's name, by which the schedule file calls it.
+    pub container: String,
     /// How long a stop may take, as `docker stop` counts it.
     pub stop_grace: Duration,
     /// What the server logs, and how.
@@ -109,6 +113,7 @@ struct Raw {
     restic_rest_password: Option<String>,
     restic_rest_port: Option<String>,
     restic_rest_anonymous: Option<String>,
+    container_name: Option<String>,
     stop_grace: Option<String>,
     log_format: Option<String>,
     log_level: Option<String>,
@@ -182,6 +187,9 @@ impl Settings {
                 restic_password: password.into(),
                 rest,
                 checks,
+                container: raw
+                    .container_name
+                    .map_or(DEFAULT_CONTAINER.to_owned(), |name| name.trim().to_owned()),
                 stop_grace,
                 logging,
                 environment,

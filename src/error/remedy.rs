@@ -13,6 +13,7 @@ impl Error {
             Self::Settings(_) => {
                 "Correct the .env file (or the environment of the job), then try again."
             }
+            Self::ScheduleFile { .. } | Self::Schedule { .. } => return self.remedy_of_schedule(),
             Self::NotConfigured { .. } => {
                 "For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
                  another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
@@ -107,6 +108,19 @@ impl Error {
             }
             Self::Restic { .. } => "The output has restic's own words.",
             Self::Unhealthy(_) | Self::System { .. } => return None,
+        })
+    }
+
+    /// The same for the schedule file.
+    fn remedy_of_schedule(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::ScheduleFile { .. } => {
+                "Mount it into the container, readable for uid 1000: - ./ofelia-config.ini:/etc/ofelia/config.ini:ro"
+            }
+            Self::Schedule { .. } => {
+                "Correct these lines of the file, then: docker compose up -d --force-recreate"
+            }
+            _ => return None,
         })
     }
 

@@ -232,6 +232,11 @@ fn check(database: &Connection, file: &Path) -> Result<()> {
             "it has version {version}, and this program knows version {VERSION}"
         )));
     }
+    if tables(database)? != rows::SCHEMA.split(';').map(str::trim).collect::<Vec<_>>() {
+        return Err(Error::Damaged(format!(
+            "its tables are not those of version {VERSION}"
+        )));
+    }
     // SQLite takes what a cut last page lacks for zeros.
     let whole = number("page_count")? * number("page_size")?;
     let length = fs::metadata(file).map_err(|source| Error::File {
@@ -249,6 +254,15 @@ fn check(database: &Connection, file: &Path) -> Result<()> {
         return Err(Error::Damaged(found));
     }
     Ok(())
+}
+
+/// The statements that made the tables, as SQLite keeps them, and an empty one after the last.
+fn tables(database: &Connection) -> Result<Vec<String>> {
+    let mut statement = database.prepare("SELECT sql FROM sqlite_schema ORDER BY rowid")?;
+    let statements = statement.query_map([], |row| row.get(0))?;
+    let mut statements = statements.collect::<rusqlite::Result<Vec<String>>>()?;
+    statements.push(String::new());
+    Ok(statements)
 }
 
 fn fill(new: &Path) -> Result<()> {

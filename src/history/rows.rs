@@ -1,4 +1,4 @@
-//! The two tables: runs, and the last scheduled time of each job that is done. Times are milliseconds since 1970, UTC.
+//! The table of runs, and what there is beside it. Times are milliseconds since 1970, UTC.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::Type;
@@ -31,7 +31,15 @@ pub(super) const SCHEMA: &str = "
     ) STRICT;
     CREATE TABLE scheduled (
         job TEXT PRIMARY KEY,
-        done INTEGER NOT NULL
+        schedule TEXT NOT NULL,
+        anchor INTEGER NOT NULL,
+        done INTEGER NOT NULL,
+        attempt TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE seen (
+        job TEXT PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        since INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -141,22 +149,6 @@ pub(super) fn since(database: &Connection, time: Timestamp) -> Result<Vec<Row>> 
         .collect::<Result<Vec<Row>>>()
 }
 
-pub(super) fn scheduled(database: &Connection, job: &str) -> Result<Option<Timestamp>> {
-    database
-        .query_row("SELECT done FROM scheduled WHERE job = ?1", [job], |row| {
-            time(0, row.get(0)?)
-        })
-        .optional()
-}
-
-pub(super) fn set_scheduled(database: &Connection, job: &str, done: Timestamp) -> Result<()> {
-    database.execute(
-        "INSERT INTO scheduled (job, done) VALUES (?1, ?2) ON CONFLICT (job) DO UPDATE SET done = excluded.done",
-        params![job, done.as_millisecond()],
-    )?;
-    Ok(())
-}
-
 fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
     let id: String = row.get(0)?;
     let args: String = row.get(2)?;
@@ -203,7 +195,7 @@ fn figure(row: &rusqlite::Row<'_>, column: usize) -> Result<Option<u64>> {
         .map_err(|error| wrong(column, error))
 }
 
-fn time(column: usize, milliseconds: i64) -> Result<Timestamp> {
+pub(super) fn time(column: usize, milliseconds: i64) -> Result<Timestamp> {
     Timestamp::from_millisecond(milliseconds).map_err(|error| wrong(column, error))
 }
 

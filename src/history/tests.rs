@@ -210,15 +210,70 @@ fn an_end_without_a_beginning_is_a_whole_run_and_a_late_beginning_changes_nothin
 }
 
 #[test]
-fn scheduled_times_are_kept_by_job() {
+fn how_far_a_schedule_is_done_is_kept_by_job_and_by_its_words() {
     let scene = Scene::new();
-    let done = |job: &str| scene.history.scheduled(job).unwrap();
-    assert_eq!(done("backup-dir1"), None);
-    scene.history.set_scheduled("backup-dir1", time(5)).unwrap();
-    scene.history.set_scheduled("forget", time(6)).unwrap();
-    scene.history.set_scheduled("backup-dir1", time(4)).unwrap();
-    assert_eq!(done("backup-dir1"), Some(time(4)));
-    assert_eq!(done("forget"), Some(time(6)));
+    let daily = "0 0 2 * * *";
+    let at = |seconds| Scheduled {
+        anchor: time(seconds),
+        done: time(seconds),
+        attempt: None,
+    };
+    let read = |job: &str, schedule: &str, now| scene.history.scheduled(job, schedule, time(now));
+    assert_eq!(
+        read("backup", daily, 1).unwrap(),
+        at(1),
+        "a new one begins now"
+    );
+    let done = Scheduled {
+        done: time(5),
+        attempt: Some(Attempt::MakeUp),
+        ..at(1)
+    };
+    scene.history.set_scheduled("backup", daily, &done).unwrap();
+    assert_eq!(read("backup", daily, 9).unwrap(), done);
+    assert_eq!(read("forget", daily, 9).unwrap(), at(9));
+    assert_eq!(
+        read("backup", "@hourly", 9).unwrap(),
+        at(9),
+        "other words begin anew"
+    );
+}
+
+#[test]
+fn the_schedule_of_a_job_that_is_gone_is_forgotten() {
+    let scene = Scene::new();
+    for job in ["backup", "it's \"quoted\"", "forget"] {
+        scene.history.scheduled(job, "@daily", time(0)).unwrap();
+    }
+    scene
+        .history
+        .keep_scheduled_only(&["backup", "it's \"quoted\""])
+        .unwrap();
+    let begun = |job| {
+        scene
+            .history
+            .scheduled(job, "@daily", time(7))
+            .unwrap()
+            .anchor
+    };
+    assert_eq!(begun("backup"), time(0));
+    assert_eq!(begun("it's \"quoted\""), time(0));
+    assert_eq!(begun("forget"), time(7));
+}
+
+#[test]
+fn a_job_is_known_since_it_was_seen_first_with_its_schedule() {
+    let scene = Scene::new();
+    let known = |schedule, now| {
+        scene
+            .history
+            .known_since("backup", schedule, time(now))
+            .unwrap()
+    };
+    assert_eq!(known("@daily", 5), time(5));
+    assert_eq!(known("@daily", 9), time(5));
+    assert_eq!(known("@daily", 3), time(3), "the clock was wrong before");
+    assert_eq!(known("@hourly", 8), time(8));
 }
 
 #[test]

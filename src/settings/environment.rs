@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use crate::supervise::Redactor;
 use crate::trust::Trust;
 
@@ -133,6 +135,41 @@ impl Environment {
     /// All of them, by name.
     pub(super) fn vars(&self) -> &BTreeMap<String, String> {
         &self.vars
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vars
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// These and more variables, which go before ours of the same name.
+    #[must_use]
+    pub fn with<'a>(&self, more: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut vars = self.vars.clone();
+        vars.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Self { vars }
+    }
+
+    /// The time zone of `TZ`, else the system's; an error fits after the variable's name.
+    pub fn zone(&self) -> Result<TimeZone, String> {
+        match self
+            .get("TZ")
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            None => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
+            Some(name) => {
+                let name = name.strip_prefix(':').unwrap_or(name);
+                TimeZone::get(name)
+                    .or_else(|_| TimeZone::posix(name))
+                    .map_err(|_| {
+                        "is no time zone that is known here: write one such as Europe/Rome"
+                            .to_owned()
+                    })
+            }
+        }
     }
 
     /// The value of a variable.

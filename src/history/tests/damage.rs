@@ -44,7 +44,14 @@ fn whole() -> Vec<u8> {
     for number in 0..RUNS {
         scene.ran(backup(i64::try_from(number).unwrap()), 0);
     }
-    scene.history.set_scheduled("backup", time(0)).unwrap();
+    scene
+        .history
+        .scheduled("backup", "@daily", time(0))
+        .unwrap();
+    scene
+        .history
+        .known_since("backup", "@daily", time(0))
+        .unwrap();
     fs::read(scene.file()).unwrap()
 }
 
@@ -59,10 +66,21 @@ fn survives(content: &[u8], what: &str) -> (usize, Vec<String>) {
         let new = scene.ran(backup(1000), 0);
         let last = scene.history.last("backup", None).unwrap();
         assert_eq!(last, Some(new), "{what}");
-        scene.history.set_scheduled("backup", time(9)).unwrap();
+        let done = Scheduled {
+            anchor: time(8),
+            done: time(9),
+            attempt: Some(Attempt::Regular),
+        };
+        scene
+            .history
+            .set_scheduled("backup", "@daily", &done)
+            .unwrap();
         assert_eq!(
-            scene.history.scheduled("backup").unwrap(),
-            Some(time(9)),
+            scene
+                .history
+                .scheduled("backup", "@daily", time(10))
+                .unwrap(),
+            done,
             "{what}"
         );
         read.unwrap_or_else(|error| panic!("{what}: {error}"))
@@ -147,8 +165,8 @@ fn a_history_of_another_version_or_with_other_tables_is_set_aside() {
         ),
         ("PRAGMA user_version = -1", "version -1"),
         ("PRAGMA application_id = 7", "no history of runs"),
-        ("ALTER TABLE runs DROP COLUMN verdict", "verdict"),
-        ("DROP TABLE runs", "runs"),
+        ("ALTER TABLE runs DROP COLUMN verdict", "its tables are not"),
+        ("DROP TABLE runs", "its tables are not"),
         ("UPDATE runs SET id = 'x'", "invalid"),
         ("UPDATE runs SET exit_code = 256", "256"),
         ("UPDATE runs SET started = 9223372036854775807", "range"),

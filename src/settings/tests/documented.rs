@@ -10,7 +10,7 @@ const TABLES: [(&str, &str); 2] = [
     ("docs/setup.md", include_str!("../../../docs/setup.md")),
 ];
 /// Read elsewhere than in `Raw`.
-const OTHERS: [&str; 2] = ["EXTRA_CA_FILE", "RESTIC_HOST"];
+const OTHERS: [&str; 3] = ["TZ", "EXTRA_CA_FILE", "RESTIC_HOST"];
 
 /// Gives the names of a struct's fields in the place of values.
 struct Names;

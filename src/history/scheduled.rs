@@ -1,0 +1,156 @@
+//! What is kept of each job of a schedule file beside its runs: how far its schedule is done, and since when it is known.
+//!
+//! Both are for the schedule in its very words: with other words the job begins anew, so that nothing counts as missed
+//! or overdue that was never asked for.
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+use super::History;
+use super::rows::time;
+
+/// How far the schedule of a job is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheduled {
+    /// When the job was first seen with this schedule; `@every` counts from there.
+    pub anchor: Timestamp,
+    /// The last scheduled time that is done: its run was started, or left out for good.
+    pub done: Timestamp,
+    /// The run for that time, where it has not ended by itself.
+    pub attempt: Option<Attempt>,
+}
+
+/// Which run of a job is on its way, or was broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// One at its time.
+    Regular,
+    /// One that makes up for another: where it is broken off too, it is not made up again.
+    MakeUp,
+}
+
+impl Attempt {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Regular => "regular",
+            Self::MakeUp => "make-up",
+        }
+    }
+}
+
+impl History {
+    /// How far the schedule of this job is done; one that is new begins now. Kept to the millisecond.
+    pub fn scheduled(&self, job: &str, schedule: &str, now: Timestamp) -> super::Result<Scheduled> {
+        self.with(|database| {
+            if let Some(found) = scheduled(database, job, schedule)? {
+                return Ok(found);
+            }
+            let new = Scheduled {
+                anchor: now,
+                done: now,
+                attempt: None,
+            };
+            set_scheduled(database, job, schedule, &new)?;
+            Ok(new)
+        })
+    }
+
+    /// Keeps how far the schedule of this job is done.
+    pub fn set_scheduled(
+        &self,
+        job: &str,
+        schedule: &str,
+        scheduled: &Scheduled,
+    ) -> super::Result<()> {
+        self.with(|database| Ok(set_scheduled(database, job, schedule, scheduled)?))
+    }
+
+    /// Forgets the schedules of all other jobs: one that comes back later has missed nothing.
+    pub fn keep_scheduled_only(&self, jobs: &[&str]) -> super::Result<()> {
+        let jobs = serde_json::Value::from(jobs).to_string();
+        self.with(|database| {
+            database.execute(
+                "DELETE FROM scheduled WHERE job NOT IN (SELECT value FROM json_each(?1))",
+                [&jobs],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Since when this job is known with this schedule; one that is new is known from now on.
+    ///
+    /// A time ahead of the clock was written by a wrong clock, and is replaced.
+    pub fn known_since(
+        &self,
+        job: &str,
+        schedule: &str,
+        now: Timestamp,
+    ) -> super::Result<Timestamp> {
+        self.with(|database| {
+            let found = database
+                .query_row(
+                    "SELECT since FROM seen WHERE job = ?1 AND schedule = ?2",
+                    [job, schedule],
+                    |row| time(0, row.get(0)?),
+                )
+                .optional()?;
+            if let Some(since) = found.filter(|since| *since <= now) {
+                return Ok(since);
+            }
+            database.execute(
+                "INSERT OR REPLACE INTO seen (job, schedule, since) VALUES (?1, ?2, ?3)",
+                params![job, schedule, now.as_millisecond()],
+            )?;
+            Ok(now)
+        })
+    }
+}
+
+fn scheduled(database: &Connection, job: &str, schedule: &str) -> Result<Option<Scheduled>> {
+    database
+        .query_row(
+            "SELECT anchor, done, attempt FROM scheduled WHERE job = ?1 AND schedule = ?2",
+            [job, schedule],
+            |row| {
+                Ok(Scheduled {
+                    anchor: time(0, row.get(0)?)?,
+                    done: time(1, row.get(1)?)?,
+                    attempt: row
+                        .get::<_, Option<String>>(2)?
+                        .map(|word| attempt(2, &word))
+                        .transpose()?,
+                })
+            },
+        )
+        .optional()
+}
+
+fn set_scheduled(
+    database: &Connection,
+    job: &str,
+    schedule: &str,
+    scheduled: &Scheduled,
+) -> Result<()> {
+    database.execute(
+        "INSERT OR REPLACE INTO scheduled (job, schedule, anchor, done, attempt) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            job,
+            schedule,
+            scheduled.anchor.as_millisecond(),
+            scheduled.done.as_millisecond(),
+            scheduled.attempt.map(Attempt::word),
+        ],
+    )?;
+    Ok(())
+}
+
+fn attempt(column: usize, word: &str) -> Result<Attempt> {
+    [Attempt::Regular, Attempt::MakeUp]
+        .into_iter()
+        .find(|attempt| attempt.word() == word)
+        .ok_or_else(|| {
+            let error = format!("{word} is no attempt");
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+        })
+}

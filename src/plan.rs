@@ -1,0 +1,192 @@
+//! The schedule file as this container has it: which of its jobs are ours, what each is in the history, where it reports.
+//!
+//! `schedule` reads the file and knows nothing of containers and environments; here both come together. Ofelia reads
+//! the same file, so it may hold jobs of other containers: `schedule` refuses them, `status` and the watch pass over
+//! them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+
+use crate::error::{Error, Result};
+use crate::privileges;
+use crate::report::CheckUrl;
+use crate::schedule::{self, Kind, Refusal};
+use crate::settings::{Checks, Environment, Settings};
+
+/// Where Ofelia has it, and where the compose files mount it for us too.
+pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
+
+/// The commands that write themselves to the history and report to a check of their own.
+const REPORTING: [Reporting; 3] = [
+    Reporting {
+        command: "backup",
+        check: |checks| checks.backup,
+    },
+    Reporting {
+        command: "forget",
+        check: |checks| checks.forget,
+    },
+    Reporting {
+        command: "check-refresh-token",
+        check: |checks| checks.token,
+    },
+];
+
+struct Reporting {
+    command: &'static str,
+    check: fn(Checks) -> Option<CheckUrl>,
+}
+
+/// What the file asks of this container.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The file.
+    pub file: PathBuf,
+    /// The jobs that run in this container, in the order of the file.
+    pub jobs: Vec<Job>,
+    /// Where the logs of runs are kept.
+    pub save_folder: Option<PathBuf>,
+    /// For how many days.
+    pub keep_logs_days: Option<u32>,
+    /// Why the other jobs cannot run here.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A job that runs in this container.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The job as the file has it.
+    pub job: schedule::Job,
+    /// What it has as its environment: the container's, and the lines of the job.
+    pub environment: Environment,
+    /// Its command in the history.
+    pub command: String,
+    /// Its arguments in the history: without secrets.
+    pub args: Vec<String>,
+    /// Whether its command writes itself to the history, and reports.
+    pub reports: bool,
+    /// Where it reports.
+    pub check: Option<CheckUrl>,
+}
+
+impl Plan {
+    /// Reads a schedule file; an error has all that is wrong with it.
+    pub fn read(file: &Path, settings: &Settings) -> Result<Self> {
+        let bytes = std::fs::read(file).map_err(|source| Error::ScheduleFile {
+            file: file.to_owned(),
+            source,
+        })?;
+        let plan = schedule::file::parse(&bytes).map_err(|refusals| Error::Schedule {
+            file: file.to_owned(),
+            refusals,
+        })?;
+        let mut refusals = Vec::new();
+        let jobs = plan
+            .jobs
+            .into_iter()
+            .filter_map(|job| {
+                let refusal = refusal(&job, settings);
+                let is_ours = refusal.is_none();
+                refusals.extend(refusal);
+                is_ours.then(|| Job::new(job, &settings.environment))
+            })
+            .collect();
+        Ok(Self {
+            file: file.to_owned(),
+            jobs,
+            save_folder: plan.save_folder,
+            keep_logs_days: plan.keep_logs_days,
+            refusals,
+        })
+    }
+}
+
+/// Why a job cannot run in this container.
+fn refusal(job: &schedule::Job, settings: &Settings) -> Option<Refusal> {
+    let Kind::Exec {
+        container,
+        user,
+        line,
+    } = &job.kind
+    else {
+        return None;
+    };
+    let ours = &settings.container;
+    if container != ours {
+        return Some(Refusal {
+            line: *line,
+            message: format!(
+                "container is {}, and jobs run in {ours} here: write container = {ours}, leave the job to Ofelia, or set \
+                 CONTAINER_NAME where this container has that name",
+                schedule::shown(container)
+            ),
+        });
+    }
+    // A job without a user is root's for Ofelia, and our commands go on as the image's user by themselves.
+    let us = privileges::user_name(&settings.environment);
+    let user = user.as_deref().filter(|user| !is_us(user, &us))?;
+    Some(Refusal {
+        line: job.line,
+        message: format!(
+            "user is {}, and nobody but {us} runs jobs here: write user = {us}",
+            schedule::shown(user)
+        ),
+    })
+}
+
+/// Whether `user`, a name or a number, perhaps with a group, is who we are.
+fn is_us(user: &str, our_name: &str) -> bool {
+    let user = user.split(':').next().unwrap_or_default();
+    user == our_name || user.parse() == Ok(nix::unistd::geteuid().as_raw())
+}
+
+impl Job {
+    fn new(job: schedule::Job, container: &Environment) -> Self {
+        let lines = job
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose_secret()));
+        let environment = container.with(lines);
+        let redactor = environment.redactor();
+        let (reporting, words) = reporting(&job.command);
+        let args = words.iter().map(|word| redactor.text(word)).collect();
+        let check = reporting.and_then(|reporting| {
+            let vars = environment.all();
+            let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+            (reporting.check)(Checks::from_vars(vars))
+        });
+        Self {
+            command: match reporting {
+                Some(reporting) => reporting.command.to_owned(),
+                None => redactor.text(job.command.first().map_or("", String::as_str)),
+            },
+            args,
+            reports: reporting.is_some(),
+            check,
+            environment,
+            job,
+        }
+    }
+}
+
+/// Which reporting command the words are, if any, and its arguments.
+fn reporting(words: &[String]) -> (Option<&'static Reporting>, &[String]) {
+    let Some((program, rest)) = words.split_first() else {
+        return (None, words);
+    };
+    let find = |name: &str| REPORTING.iter().find(|known| known.command == name);
+    let name = program.rsplit('/').next().unwrap_or_default();
+    match (find(name), rest) {
+        (Some(found), _) => (Some(found), rest),
+        (None, [verb, args @ ..]) if name == "cloud-backup" => match find(verb) {
+            Some(found) => (Some(found), args),
+            None => (None, rest),
+        },
+        (None, _) => (None, rest),
+    }
+}
+
+#[cfg(test)]
+mod tests;

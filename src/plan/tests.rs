@@ -1,0 +1,140 @@
+//! Which jobs of a file are ours, and what they are in the history.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use super::*;
+
+/// The settings of a container, and more variables.
+fn settings(more: &[(&str, &str)]) -> Settings {
+    let base = [
+        ("HOME", "/home/user"),
+        ("RESTIC_PASSWORD", "correct horse"),
+        ("BACKUP_REMOTE", "/store"),
+        ("CLOUD_BACKUP_USER", "user"),
+        (
+            "FORGET_CHECK_URL",
+            "https://hc.test/ping/0123456789abcdef0123456789abcdef",
+        ),
+    ];
+    let vars = base.iter().chain(more);
+    Settings::from_vars(vars.map(|(name, value)| (OsString::from(name), OsString::from(value))))
+        .unwrap()
+}
+
+fn read(text: &str, more: &[(&str, &str)]) -> Result<Plan> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    Plan::read(file.path(), &settings(more))
+}
+
+fn job(kind: &str, lines: &str) -> String {
+    format!("[{kind} \"job\"]\nschedule = @daily\n{lines}\n")
+}
+
+#[test]
+fn the_shipped_file_is_kept_whole() {
+    let plan = read(include_str!("../../ofelia-config.ini"), &[]).unwrap();
+    assert_eq!(plan.refusals, []);
+    let jobs: Vec<_> = plan
+        .jobs
+        .iter()
+        .map(|job| (job.command.as_str(), job.args.join(" "), job.reports))
+        .collect();
+    assert_eq!(
+        jobs,
+        [
+            ("check-refresh-token", String::new(), true),
+            ("backup", "--tag example /backup/dir1".to_owned(), true),
+            ("forget", "--keep-within 1m --prune".to_owned(), true),
+            (
+                "find",
+                "/var/log/ofelia/ -type f -mtime +30 -print -delete".to_owned(),
+                false
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_job_of_another_container_or_user_is_refused_by_its_line() {
+    for (lines, line, told) in [
+        (
+            "command = backup /b\ncontainer = web",
+            4,
+            "container is web",
+        ),
+        (
+            "container = cloud-backup\ncommand = backup /b\nuser = root",
+            1,
+            "user is root",
+        ),
+    ] {
+        let plan = read(&job("job-exec", lines), &[]).unwrap();
+        assert!(plan.jobs.is_empty());
+        let refusal = &plan.refusals[0];
+        assert!(refusal.message.starts_with(told), "{refusal}");
+        assert_eq!(refusal.line, line, "{refusal}");
+    }
+}
+
+#[test]
+fn the_container_may_have_another_name() {
+    let text = job("job-exec", "container = web\ncommand = backup /b");
+    let plan = read(&text, &[("CONTAINER_NAME", "web")]).unwrap();
+    assert_eq!(plan.jobs.len(), 1);
+}
+
+#[test]
+fn a_number_and_a_group_are_a_user_too() {
+    let us = nix::unistd::geteuid();
+    let lines = format!("container = cloud-backup\ncommand = backup /b\nuser = {us}:{us}");
+    let plan = read(&job("job-exec", &lines), &[]).unwrap();
+    assert_eq!(plan.refusals, []);
+}
+
+#[test]
+fn a_command_is_known_by_each_of_its_names() {
+    for command in [
+        "forget --keep-last 1",
+        "/usr/local/bin/forget --keep-last 1",
+        "cloud-backup forget --keep-last 1",
+    ] {
+        let plan = read(&job("job-local", &format!("command = {command}")), &[]).unwrap();
+        let [job] = &plan.jobs[..] else {
+            panic!("{command} is one job")
+        };
+        assert_eq!(job.command, "forget");
+        assert_eq!(job.args, ["--keep-last", "1"]);
+        assert!(job.check.is_some(), "the container's own");
+    }
+}
+
+#[test]
+fn the_lines_of_a_job_go_before_the_containers_variables_and_secrets_are_not_shown() {
+    let lines = "command = backup --tag 0123456789abcdef0123456789abcdef /b\n\
+                 environment = BACKUP_CHECK_URL=https://hc.test/ping/0123456789abcdef0123456789abcdef\n\
+                 environment = RESTIC_PASSWORD=other";
+    let plan = read(&job("job-local", lines), &[]).unwrap();
+    let job = &plan.jobs[0];
+    assert_eq!(job.environment.get("RESTIC_PASSWORD"), Some("other"));
+    assert_eq!(job.environment.get("HOME"), Some("/home/user"));
+    assert_eq!(job.args[1], "[redacted]");
+    assert_eq!(job.check.as_ref().unwrap().variable(), "BACKUP_CHECK_URL");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_wrong_is_an_error_that_names_it() {
+    let missing = Plan::read(Path::new("/nowhere/config.ini"), &settings(&[])).unwrap_err();
+    assert!(
+        missing.to_string().contains("/nowhere/config.ini"),
+        "{missing}"
+    );
+    let wrong = read("[job-local \"a\"]\nschedule = never\n", &[]).unwrap_err();
+    assert_eq!(wrong.exit_code(), 78);
+    let text = wrong.to_string();
+    assert!(
+        text.contains("line 2: ") && text.contains("line 1: "),
+        "{text}"
+    );
+}
