@@ -62,14 +62,14 @@ RUN --mount=type=bind,source=scripts/image,target=/image \
 RUN groupadd --gid 1000 user \
     && useradd --uid 1000 --gid user --home-dir /home/user --no-create-home --shell /bin/bash user \
     && install -d -o user -g user -m 0700 /home/user \
-    && install -d -o user -g user /backup \
+    && install -d -o user -g user /backup /var/log/ofelia \
     && rm -f /etc/*- /var/log/lastlog /var/log/faillog \
     # Nobody becomes somebody else in here: su, mount and their like lose the bit that makes them root.
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
 # The commands of the image: the program looks at the name that it is called by. Our `restic` hides
 # the real one in /usr/bin, which ours runs.
-RUN for command in config reauth check-refresh-token start-server backup forget restic rclone oidc-token credential-process healthcheck; do \
+RUN for command in config reauth check-refresh-token start-server schedule backup forget restic rclone oidc-token credential-process healthcheck; do \
         ln -s cloud-backup "/usr/local/bin/$command" || exit; \
     done
 

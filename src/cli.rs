@@ -1,7 +1,7 @@
 //! The command line: the verbs, the names by which the program is called, and the help for people.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -38,7 +38,16 @@ pub enum Verb {
     /// Tell how long the login still lasts, and report it
     CheckRefreshToken,
     /// Serve the repository over restic's REST protocol until stopped
-    StartServer,
+    StartServer {
+        /// Run the jobs of this schedule file too, as `schedule` does
+        #[arg(long, value_name = "FILE")]
+        schedule: Option<PathBuf>,
+    },
+    /// Run the jobs of a schedule file at their times, in the place of Ofelia
+    Schedule {
+        /// The file [default: /etc/ofelia/config.ini]
+        file: Option<PathBuf>,
+    },
     /// Back up, initialising the repository on the first run, and report the result
     #[command(
         after_help = "Everything after the command goes to `restic backup`, for example:\n  backup --tag example /backup/dir1"

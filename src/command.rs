@@ -14,6 +14,7 @@ mod device_login;
 mod forget;
 mod healthcheck;
 mod job;
+mod lock;
 mod login;
 mod oidc_token;
 mod pass_through;
@@ -22,6 +23,7 @@ mod rclone;
 mod reauth;
 mod record;
 mod restic;
+mod schedule;
 mod start_server;
 mod with_repository;
 
@@ -44,7 +46,8 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::Rclone { args } => rclone::run(args).await,
             Verb::OidcToken { args } => oidc_token::run(args).await,
             Verb::CredentialProcess => credential_process::run().await,
-            Verb::StartServer => start_server::run().await,
+            Verb::StartServer { schedule } => start_server::run(schedule).await,
+            Verb::Schedule { file } => schedule::run(file).await,
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
             Verb::Restic { args } => restic::run(args).await,

@@ -56,6 +56,20 @@ pub enum Error {
         /// What is wrong, by line.
         refusals: Vec<Refusal>,
     },
+    /// The folder for the logs of runs cannot be written to.
+    #[error("cannot write to save-folder {}: {source}", folder.display())]
+    LogFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A second scheduler on one volume.
+    #[error("another scheduler uses this volume: {holder}")]
+    AnotherScheduler {
+        /// Which container runs it, and since when.
+        holder: String,
+    },
     /// The login, or what it opens, does not work.
     #[error(transparent)]
     Login(#[from] Trouble),
@@ -221,8 +235,8 @@ pub enum Error {
         /// Who, as restic names it.
         holder: String,
     },
-    /// The run was ended by a stop of the container or by the user.
-    #[error("it was interrupted by {signal}")]
+    /// The run was ended by a stop of the container or by the user; by SIGALRM at the end of its time.
+    #[error("{}", interrupted(*.signal))]
     Interrupted {
         /// The signal we got.
         signal: Signal,
@@ -263,6 +277,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a stop waits for us: the end of a job's time hurries nobody.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        match self {
+            Self::Interrupted { signal } | Self::LoginInterrupted { signal } => {
+                *signal != Signal::SIGALRM
+            }
+            _ => false,
+        }
+    }
+
     /// The exit code: restic's own where restic ran, else one of `sysexits.h`.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -281,8 +306,9 @@ impl Error {
             | Self::ProbeFailed { .. }
             | Self::AbsenceNotProven { .. } => 69,
             Self::System { .. } => 71,
-            Self::Volume { .. } => 73,
+            Self::Volume { .. } | Self::LogFolder { .. } => 73,
             Self::AnotherServer { .. }
+            | Self::AnotherScheduler { .. }
             | Self::AlreadyLoggingIn { .. }
             | Self::AlreadyRunning { .. }
             | Self::LocksInUse => 75,
@@ -298,6 +324,10 @@ impl Error {
             | Self::OtherRemote { .. } => 78,
             Self::CannotStart { .. } => 126,
             Self::ProgramMissing { .. } => 127,
+            // As timeout(1) has it.
+            Self::Interrupted {
+                signal: Signal::SIGALRM,
+            } => 124,
             Self::Interrupted { .. } | Self::LoginInterrupted { .. } => 130,
             Self::Killed { signal, .. } => crate::supervise::signal_exit_code(*signal),
             Self::Restic { code, .. } => *code,
@@ -318,6 +348,13 @@ impl<P: fmt::Display> fmt::Display for Problems<'_, P> {
                     .try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }
+    }
+}
+
+fn interrupted(signal: Signal) -> String {
+    match signal {
+        Signal::SIGALRM => "it did not end within its timeout and was ended".to_owned(),
+        signal => format!("it was interrupted by {signal}"),
     }
 }
 

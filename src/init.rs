@@ -1,6 +1,6 @@
 //! PID 1 of a container: a small parent that starts this program once more and does only what an init must.
 //!
-//! It reaps orphans, forwards signals, and on a stop ends the jobs that `docker exec` brought in before the command
+//! It reaps orphans, forwards signals, and on a stop ends the jobs, of `docker exec` and of our scheduler, before the command
 //! itself. It is a process of its own because `waitpid(-1)` would take children away from tokio and duct.
 
 use std::cell::RefCell;
@@ -133,17 +133,17 @@ impl Stop {
     /// The main command has ended by itself, and its jobs are left.
     fn after_the_end(mut self, code: u8, signals: &mut Signals) -> u8 {
         self.code = Some(code);
-        self.end_jobs(signals, self.grace.jobs());
+        self.end_jobs(signals, self.grace.jobs(), true);
         end_the_rest(self.main, self.begun + self.grace.all());
         code
     }
 
     fn run(mut self, signals: &mut Signals) -> u8 {
-        let hurried = self.end_jobs(signals, self.grace.jobs());
+        let hurried = self.end_jobs(signals, self.grace.jobs(), false);
         if !hurried && self.code.is_none() {
             let _ = kill(self.main, self.signal);
             self.wait_for_main(signals);
-            self.end_jobs(signals, self.grace.late_jobs());
+            self.end_jobs(signals, self.grace.late_jobs(), true);
         }
         let last = end_the_rest(self.main, self.begun + self.grace.all());
         self.code = self.code.or(last);
@@ -161,16 +161,22 @@ impl Stop {
     ///
     /// One that comes late may take up the login of the server that has just ended: its agent must not be killed in the
     /// middle of a refresh.
-    fn end_jobs(&mut self, signals: &mut Signals, until: Duration) -> bool {
+    fn end_jobs(&mut self, signals: &mut Signals, until: Duration, main_was_told: bool) -> bool {
         let main = self.main;
         let asked = RefCell::new(std::mem::take(&mut self.asked));
         let hurried = self.wait(signals, until, || {
             let jobs = jobs(main);
             for job in &jobs {
+                let (pid, signal) = match job {
+                    Job::Brought(pid) => (*pid, Signal::SIGINT),
+                    // Once it was told to stop, the scheduler ends them itself: a second signal would kill.
+                    Job::Scheduled(_) if main_was_told => continue,
+                    Job::Scheduled(pid) => (*pid, Signal::SIGTERM),
+                };
                 // What Docker starts a job with is deaf to it, and becomes the job under the same number.
-                if asked.borrow_mut().insert((*job, program(*job))) {
-                    // A job leads a session of its own, made by `docker exec`; restic below it has its own group.
-                    let _ = killpg(*job, Signal::SIGINT).or_else(|_| kill(*job, Signal::SIGINT));
+                if asked.borrow_mut().insert((pid, program(pid))) {
+                    // A job leads a session of its own; restic below it has its own group.
+                    let _ = killpg(pid, signal).or_else(|_| kill(pid, signal));
                 }
             }
             jobs.is_empty()
@@ -207,15 +213,31 @@ impl Stop {
     }
 }
 
-/// Processes that `docker exec` started: their parent is outside of this PID namespace, so it shows as 0.
-fn jobs(main: Pid) -> Vec<Pid> {
+/// A job's first process.
+enum Job {
+    /// Of `docker exec`: its parent is outside of this PID namespace, so it shows as 0.
+    Brought(Pid),
+    /// Of our scheduler: of the main command's children only these lead a session of their own.
+    Scheduled(Pid),
+}
+
+fn jobs(main: Pid) -> Vec<Job> {
     let Ok(folders) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
     folders
         .filter_map(|folder| folder.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| *pid != 1 && *pid != main.as_raw() && parent(*pid) == Some(0))
-        .map(Pid::from_raw)
+        .filter(|pid| *pid != 1 && *pid != main.as_raw())
+        .filter_map(|pid| {
+            let Relations { parent, session } = relations(pid)?;
+            if parent == 0 {
+                Some(Job::Brought(Pid::from_raw(pid)))
+            } else if parent == main.as_raw() && session == pid {
+                Some(Job::Scheduled(Pid::from_raw(pid)))
+            } else {
+                None
+            }
+        })
         .collect()
 }
 
@@ -224,15 +246,21 @@ fn program(pid: Pid) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
 
-/// The fourth field of `/proc/PID/stat` (proc(5)), counted behind the name, which may hold anything.
-fn parent(pid: i32) -> Option<i32> {
+/// To whom a process belongs.
+struct Relations {
+    parent: i32,
+    session: i32,
+}
+
+/// The fourth and the sixth field of `/proc/PID/stat` (proc_pid_stat(5)), counted behind the name, which may hold
+/// anything.
+fn relations(pid: i32) -> Option<Relations> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1);
+    Some(Relations {
+        parent: fields.next()?.parse().ok()?,
+        session: fields.nth(1)?.parse().ok()?,
+    })
 }
 
 /// Ends what is left: orphans, jobs of a server that ended by itself, after a second signal the main command too.

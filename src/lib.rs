@@ -26,6 +26,7 @@ pub mod reading;
 pub mod report;
 pub mod repository;
 pub mod schedule;
+pub mod scheduler;
 pub mod settings;
 pub mod storage;
 pub mod supervise;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Deserialize;
 use tracing_subscriber::filter::LevelFilter;
@@ -197,6 +198,15 @@ impl Settings {
             }),
             _ => Err(Error::Settings(problems)),
         }
+    }
+}
+
+impl Settings {
+    /// The time zone of schedules: `TZ`, else the system's. A wrong one is an error only where it is asked for.
+    pub fn zone(&self) -> Result<TimeZone> {
+        self.environment
+            .zone()
+            .map_err(|message| Error::Settings(vec![Problem::new("TZ", message)]))
     }
 }
 

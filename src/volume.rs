@@ -98,6 +98,17 @@ impl Volume {
         held_by(self.root.join("run/server.lock"))
     }
 
+    /// Takes the lock that makes its holder the one scheduler of this volume.
+    pub fn lock_scheduler(&self) -> Result<Locking> {
+        lock(&self.root.join("run/schedule.lock"))
+    }
+
+    /// Who schedules jobs: `None` and `Some(None)` as with [`Self::server`].
+    #[allow(clippy::option_option)]
+    pub fn scheduler(&self) -> Result<Option<Option<Holder>>> {
+        held_by(self.root.join("run/schedule.lock"))
+    }
+
     /// Who keeps the login: `None` and `Some(None)` as with [`Self::server`].
     #[allow(clippy::option_option)]
     pub fn keeper(&self) -> Result<Option<Option<Holder>>> {

@@ -106,7 +106,7 @@ pub(super) async fn with_access<T>(
 /// After a signal there is little time left.
 pub(super) fn patience_after<T>(end: &Result<T>) -> Patience {
     match end {
-        Err(Error::Interrupted { .. } | Error::LoginInterrupted { .. }) => Patience::Hurried,
+        Err(error) if error.is_hurried() => Patience::Hurried,
         _ => Patience::Leisurely,
     }
 }

@@ -76,7 +76,7 @@ pub(super) async fn run() -> Result<u8> {
         Err(error) => Err(error),
     };
     let mut patience = PATIENCE;
-    if matches!(end, Err(Error::Interrupted { .. })) {
+    if end.as_ref().is_err_and(Error::is_hurried) {
         reporter.hurry(grace.report());
         patience = grace.report();
     }

@@ -37,8 +37,7 @@ pub(super) async fn deliver(
             timeout(grace.report(), sending).await.unwrap_or(Delivery::BrokenOff)
         }
     };
-    match delivery {
-        Delivery::NotConfigured | Delivery::Delivered => (),
-        trouble => say(format_args!("cloud-backup: {trouble}")),
+    if let Some(trouble) = delivery.trouble() {
+        say(format_args!("cloud-backup: {trouble}"));
     }
 }

@@ -180,7 +180,7 @@ async fn perform(
     let code = end.as_ref().map_or_else(Error::exit_code, |()| 0);
     let grace = Grace::new(settings.stop_grace);
     let mut patience = PATIENCE;
-    if matches!(end, Err(Error::Interrupted { .. })) {
+    if end.as_ref().is_err_and(Error::is_hurried) {
         reporter.hurry(grace.report());
         patience = grace.report();
     }

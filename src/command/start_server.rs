@@ -3,10 +3,9 @@
 use std::convert::Infallible;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::sync::watch;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
@@ -15,35 +14,58 @@ use crate::keeper::{Handle, Patience};
 use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
-use crate::volume::{Holder, Lock, Locking, Serves, Volume};
+use crate::volume::{Holder, Lock, Serves, Volume};
 
 use super::access::{self, StorageAccess};
+use super::lock;
+use super::schedule::Taken;
 
-/// A job that looks whether a server runs holds the lock for a moment; a stopping server for a little longer.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
-
-pub(super) async fn run() -> Result<u8> {
+/// Serves, and runs the jobs of a schedule file where one is named.
+pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
     let settings = super::settings()?;
     crate::log::start(settings.logging);
     let mut interrupts = Interrupts::new()?;
     access::require_login(&settings)?;
     let volume = Volume::open(&settings.home)?;
-    let mut lock = lock(&volume).await?;
+    let mut lock = lock::take(
+        || volume.lock_server(),
+        |holder| Error::AnotherServer {
+            holder: Holder::describe(holder),
+        },
+    )
+    .await?;
+    let (ready, is_ready) = watch::channel(false);
+    let mut jobs = match schedule {
+        Some(file) => Some(Taken::new(&file, &settings, &volume, is_ready).await?),
+        None => None,
+    };
 
     tell_access(&settings);
     access::with_access(&settings, &volume, async |access| {
-        serve(&settings, &volume, &mut lock, &mut interrupts, access).await
+        let parts = Parts {
+            lock: &mut lock,
+            jobs: &mut jobs,
+            ready: &ready,
+        };
+        serve(&settings, &volume, parts, &mut interrupts, access).await
     })
     .await?;
     tracing::info!("stopped");
     Ok(0)
 }
 
+/// What the server holds beside the access to the storage.
+struct Parts<'a> {
+    lock: &'a mut Lock,
+    jobs: &'a mut Option<Taken>,
+    ready: &'a watch::Sender<bool>,
+}
+
 /// Serves until a signal comes.
 async fn serve(
     settings: &Settings,
     volume: &Volume,
-    lock: &mut Lock,
+    parts: Parts<'_>,
     interrupts: &mut Interrupts,
     access: &StorageAccess,
 ) -> Result<()> {
@@ -68,32 +90,32 @@ async fn serve(
         socket: socket.clone(),
         remote: settings.remote.to_string(),
     };
-    if let Err(error) = lock.sign(Some(signature)) {
+    if let Err(error) = parts.lock.sign(Some(signature)) {
         tracing::warn!("cannot tell in the volume where this server listens: {error}");
     }
-    let signal = tokio::select! {
-        signal = interrupts.next() => signal,
-        never = tell(access.keeper(), server.endpoint(), settings) => match never {},
+    let end = tokio::select! {
+        signal = interrupts.next() => {
+            tracing::info!("stopping on {signal}");
+            Ok(())
+        }
+        error = keep(parts.jobs.as_mut()) => Err(error),
+        never = tell(access.keeper(), server.endpoint(), settings, parts.ready) => match never {},
     };
-    tracing::info!("stopping on {signal}");
+    // Before what they use.
+    if let Some(jobs) = parts.jobs.take() {
+        jobs.scheduler.stop().await;
+    }
     access.begin_to_close(Patience::Hurried);
     server.stop(Grace::new(settings.stop_grace).server()).await;
     let _ = std::fs::remove_file(socket);
-    Ok(())
+    end
 }
 
-async fn lock(volume: &Volume) -> Result<Lock> {
-    let until = Instant::now() + LOCK_PATIENCE;
-    loop {
-        match volume.lock_server()? {
-            Locking::Ours(lock) => return Ok(lock),
-            Locking::Held(holder) if Instant::now() >= until => {
-                return Err(Error::AnotherServer {
-                    holder: Holder::describe(holder.as_ref()),
-                });
-            }
-            Locking::Held(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
+/// Runs the scheduled jobs where there are any; gives the error that ends it.
+async fn keep(jobs: Option<&mut Taken>) -> Error {
+    match jobs {
+        Some(jobs) => jobs.scheduler.keep().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -132,10 +154,15 @@ fn tell_access(settings: &Settings) {
     }
 }
 
-/// Logs how the login does, at each change, and when the repository is reached for the first time.
-async fn tell(keeper: Option<Handle>, endpoint: &Endpoint, settings: &Settings) -> Infallible {
+/// Logs how the login does, at each change, and when the repository is reached for the first time: then it is `ready`.
+async fn tell(
+    keeper: Option<Handle>,
+    endpoint: &Endpoint,
+    settings: &Settings,
+    ready: &watch::Sender<bool>,
+) -> Infallible {
     let Some(mut keeper) = keeper else {
-        tell_repository(endpoint, settings).await;
+        ready.send_replace(tell_repository(endpoint, settings).await);
         return std::future::pending().await;
     };
     let mut told = None;
@@ -156,20 +183,23 @@ async fn tell(keeper: Option<Handle>, endpoint: &Endpoint, settings: &Settings) 
         }
         told.clone_from(&status.trouble);
         if valid.is_some() && !is_ready {
-            tell_repository(endpoint, settings).await;
+            ready.send_replace(tell_repository(endpoint, settings).await);
             is_ready = true;
         }
         status = keeper.changed().await;
     }
 }
 
-async fn tell_repository(endpoint: &Endpoint, settings: &Settings) {
+/// Gives whether it can be used.
+async fn tell_repository(endpoint: &Endpoint, settings: &Settings) -> bool {
     let remote = &settings.remote;
-    match endpoint.has_repository_now().await {
+    let there = endpoint.has_repository_now().await;
+    match &there {
         Ok(true) => tracing::info!("ready: serving the repository at {remote}"),
         Ok(false) => {
             tracing::info!("ready: no repository yet at {remote}, the first backup makes it");
         }
         Err(error) => tracing::error!("up, but not healthy: {error}"),
     }
+    there.is_ok()
 }

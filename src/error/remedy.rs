@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use nix::sys::signal::Signal;
+
 use super::Error;
 use crate::reading::Reading;
 
@@ -13,7 +15,10 @@ impl Error {
             Self::Settings(_) => {
                 "Correct the .env file (or the environment of the job), then try again."
             }
-            Self::ScheduleFile { .. } | Self::Schedule { .. } => return self.remedy_of_schedule(),
+            Self::ScheduleFile { .. }
+            | Self::Schedule { .. }
+            | Self::LogFolder { .. }
+            | Self::AnotherScheduler { .. } => return self.remedy_of_schedule(),
             Self::NotConfigured { .. } => {
                 "For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
                  another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
@@ -100,14 +105,28 @@ impl Error {
                 "Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
                  compose run --rm cloud-backup restic unlock --remove-all"
             }
+            Self::Interrupted { .. } | Self::Killed { .. } => return self.remedy_of_end(),
+            Self::Restic { .. } => "The output has restic's own words.",
+            Self::Unhealthy(_) | Self::System { .. } => return None,
+        })
+    }
+
+    /// The same for a run that was ended.
+    fn remedy_of_end(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Interrupted {
+                signal: Signal::SIGALRM,
+            } => {
+                "What was uploaded is kept: the next run goes on from there. See why it takes so long, or give the job a \
+                 longer timeout in the schedule file."
+            }
             Self::Interrupted { .. } => {
                 "What was uploaded is kept: the next run goes on from there."
             }
             Self::Killed { .. } => {
                 "See the memory of the machine (dmesg, docker stats); the next run tries again."
             }
-            Self::Restic { .. } => "The output has restic's own words.",
-            Self::Unhealthy(_) | Self::System { .. } => return None,
+            _ => return None,
         })
     }
 
@@ -119,6 +138,13 @@ impl Error {
             }
             Self::Schedule { .. } => {
                 "Correct these lines of the file, then: docker compose up -d --force-recreate"
+            }
+            Self::LogFolder { .. } => {
+                "It must be writable by uid 1000: a named volume as in compose.no-socket.yaml, or a host directory after \
+                 chown 1000:1000. Or remove the line: then the output of jobs is in docker compose logs."
+            }
+            Self::AnotherScheduler { .. } => {
+                "One is enough: stop that container first, or start this one without --schedule."
             }
             _ => return None,
         })

@@ -40,40 +40,44 @@ impl Attempt {
 }
 
 impl History {
-    /// How far the schedule of this job is done; one that is new begins now. Kept to the millisecond.
-    pub fn scheduled(&self, job: &str, schedule: &str, now: Timestamp) -> super::Result<Scheduled> {
-        self.with(|database| {
-            if let Some(found) = scheduled(database, job, schedule)? {
-                return Ok(found);
-            }
-            let new = Scheduled {
-                anchor: now,
-                done: now,
-                attempt: None,
-            };
-            set_scheduled(database, job, schedule, &new)?;
-            Ok(new)
-        })
-    }
-
-    /// Keeps how far the schedule of this job is done.
-    pub fn set_scheduled(
+    /// How far the schedules of these jobs are done, each with its schedule; what is new begins now.
+    ///
+    /// All other jobs are forgotten: one that comes back later has missed nothing.
+    pub fn scheduled(
         &self,
-        job: &str,
-        schedule: &str,
-        scheduled: &Scheduled,
-    ) -> super::Result<()> {
-        self.with(|database| Ok(set_scheduled(database, job, schedule, scheduled)?))
-    }
-
-    /// Forgets the schedules of all other jobs: one that comes back later has missed nothing.
-    pub fn keep_scheduled_only(&self, jobs: &[&str]) -> super::Result<()> {
-        let jobs = serde_json::Value::from(jobs).to_string();
+        jobs: &[(&str, &str)],
+        now: Timestamp,
+    ) -> super::Result<Vec<Scheduled>> {
+        let names: Vec<&str> = jobs.iter().map(|(job, _)| *job).collect();
+        let names = serde_json::Value::from(names).to_string();
         self.with(|database| {
             database.execute(
                 "DELETE FROM scheduled WHERE job NOT IN (SELECT value FROM json_each(?1))",
-                [&jobs],
+                [&names],
             )?;
+            let mut all = Vec::new();
+            for (job, schedule) in jobs {
+                let found = scheduled(database, job, schedule)?;
+                let known = found.unwrap_or(Scheduled {
+                    anchor: now,
+                    done: now,
+                    attempt: None,
+                });
+                if found.is_none() {
+                    set_scheduled(database, job, schedule, &known)?;
+                }
+                all.push(known);
+            }
+            Ok(all)
+        })
+    }
+
+    /// Keeps how far the schedules of these jobs are done, to the millisecond; all of them or none.
+    pub fn set_scheduled(&self, jobs: &[(&str, &str, Scheduled)]) -> super::Result<()> {
+        self.with(|database| {
+            for (job, schedule, scheduled) in jobs {
+                set_scheduled(database, job, schedule, scheduled)?;
+            }
             Ok(())
         })
     }

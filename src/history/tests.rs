@@ -218,23 +218,22 @@ fn how_far_a_schedule_is_done_is_kept_by_job_and_by_its_words() {
         done: time(seconds),
         attempt: None,
     };
-    let read = |job: &str, schedule: &str, now| scene.history.scheduled(job, schedule, time(now));
-    assert_eq!(
-        read("backup", daily, 1).unwrap(),
-        at(1),
-        "a new one begins now"
-    );
+    let read = |jobs: &[(&str, &str)], now| scene.history.scheduled(jobs, time(now)).unwrap();
+    let both = [("backup", daily), ("forget", daily)];
+    assert_eq!(read(&both[..1], 1), [at(1)], "a new one begins now");
     let done = Scheduled {
         done: time(5),
         attempt: Some(Attempt::MakeUp),
         ..at(1)
     };
-    scene.history.set_scheduled("backup", daily, &done).unwrap();
-    assert_eq!(read("backup", daily, 9).unwrap(), done);
-    assert_eq!(read("forget", daily, 9).unwrap(), at(9));
+    scene
+        .history
+        .set_scheduled(&[("backup", daily, done)])
+        .unwrap();
+    assert_eq!(read(&both, 9), [done, at(9)]);
     assert_eq!(
-        read("backup", "@hourly", 9).unwrap(),
-        at(9),
+        read(&[("backup", "@hourly")], 9),
+        [at(9)],
         "other words begin anew"
     );
 }
@@ -242,23 +241,17 @@ fn how_far_a_schedule_is_done_is_kept_by_job_and_by_its_words() {
 #[test]
 fn the_schedule_of_a_job_that_is_gone_is_forgotten() {
     let scene = Scene::new();
-    for job in ["backup", "it's \"quoted\"", "forget"] {
-        scene.history.scheduled(job, "@daily", time(0)).unwrap();
-    }
-    scene
-        .history
-        .keep_scheduled_only(&["backup", "it's \"quoted\""])
-        .unwrap();
-    let begun = |job| {
-        scene
-            .history
-            .scheduled(job, "@daily", time(7))
-            .unwrap()
-            .anchor
+    let read = |jobs: &[&str], now| {
+        let jobs: Vec<_> = jobs.iter().map(|job| (*job, "@daily")).collect();
+        let all = scene.history.scheduled(&jobs, time(now)).unwrap();
+        all.iter()
+            .map(|known| known.anchor.as_second() - time(0).as_second())
+            .collect::<Vec<_>>()
     };
-    assert_eq!(begun("backup"), time(0));
-    assert_eq!(begun("it's \"quoted\""), time(0));
-    assert_eq!(begun("forget"), time(7));
+    let quoted = "it's \"quoted\"";
+    assert_eq!(read(&["backup", quoted, "forget"], 1), [1, 1, 1]);
+    assert_eq!(read(&["backup", quoted], 2), [1, 1]);
+    assert_eq!(read(&["backup", quoted, "forget"], 7), [1, 1, 7]);
 }
 
 #[test]

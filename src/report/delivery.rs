@@ -40,6 +40,17 @@ pub enum Cause {
     Certificate(String),
 }
 
+impl Delivery {
+    /// What somebody must hear of: all but a report that arrived, or that nobody asked for.
+    #[must_use]
+    pub fn trouble(self) -> Option<Self> {
+        match self {
+            Self::NotConfigured | Self::Delivered => None,
+            trouble => Some(trouble),
+        }
+    }
+}
+
 impl Cause {
     /// reqwest's own text names the URL, and leaves the reason to its sources.
     pub(super) fn of(error: &reqwest::Error) -> Self {

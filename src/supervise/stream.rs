@@ -30,6 +30,8 @@ const PIPE: usize = 64 * 1024;
 pub struct Interrupts {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// How the scheduler tells a job that its time is over.
+    alarm: tokio::signal::unix::Signal,
 }
 
 impl Interrupts {
@@ -44,6 +46,7 @@ impl Interrupts {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            alarm: listen(SignalKind::alarm())?,
         })
     }
 
@@ -60,6 +63,7 @@ impl Interrupts {
         tokio::select! {
             _ = self.terminate.recv() => Signal::SIGTERM,
             _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.alarm.recv() => Signal::SIGALRM,
         }
     }
 }

@@ -46,7 +46,7 @@ fn whole() -> Vec<u8> {
     }
     scene
         .history
-        .scheduled("backup", "@daily", time(0))
+        .scheduled(&[("backup", "@daily")], time(0))
         .unwrap();
     scene
         .history
@@ -73,16 +73,10 @@ fn survives(content: &[u8], what: &str) -> (usize, Vec<String>) {
         };
         scene
             .history
-            .set_scheduled("backup", "@daily", &done)
+            .set_scheduled(&[("backup", "@daily", done)])
             .unwrap();
-        assert_eq!(
-            scene
-                .history
-                .scheduled("backup", "@daily", time(10))
-                .unwrap(),
-            done,
-            "{what}"
-        );
+        let kept = scene.history.scheduled(&[("backup", "@daily")], time(10));
+        assert_eq!(kept.unwrap(), [done], "{what}");
         read.unwrap_or_else(|error| panic!("{what}: {error}"))
     });
     let aside = scene.aside();
