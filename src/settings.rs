@@ -22,12 +22,14 @@ mod environment;
 mod login;
 mod remote;
 mod rest;
+mod snapshots;
 
 pub use checks::Checks;
 pub use environment::Environment;
 pub use login::{Client, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
+pub use snapshots::SnapshotBound;
 
 /// What `docker stop` allows before it kills, unless it is told another time.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
@@ -73,6 +75,8 @@ pub struct Settings {
     pub rest: Rest,
     /// Where each job reports.
     pub checks: Checks,
+    /// How many snapshots `forget` may leave.
+    pub snapshot_bound: SnapshotBound,
     /// How long a stop may take, as `docker stop` counts it.
     pub stop_grace: Duration,
     /// What the server logs, and how.
@@ -109,6 +113,7 @@ struct Raw {
     restic_rest_password: Option<String>,
     restic_rest_port: Option<String>,
     restic_rest_anonymous: Option<String>,
+    max_snapshots: Option<String>,
     stop_grace: Option<String>,
     log_format: Option<String>,
     log_level: Option<String>,
@@ -168,6 +173,7 @@ impl Settings {
         let login = login::parse(&raw, remote.as_ref(), &environment, &mut problems);
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
+        let snapshot_bound = snapshots::parse(raw.max_snapshots.as_deref(), &mut problems);
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);
         let checks = Checks::parse(environment.vars(), &mut warnings);
@@ -182,6 +188,7 @@ impl Settings {
                 restic_password: password.into(),
                 rest,
                 checks,
+                snapshot_bound,
                 stop_grace,
                 logging,
                 environment,
@@ -239,6 +246,7 @@ fn is_ours(name: &str) -> bool {
         "STS_",
         "TOKEN_",
         "EXTRA_CA_",
+        "MAX_SNAPSHOTS",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))
