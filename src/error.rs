@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::repository::Surplus;
 use crate::schedule::Refusal;
 use crate::settings::Problem;
 use crate::trouble::Trouble;
@@ -223,6 +224,9 @@ pub enum Error {
     /// restic could not delete all it should.
     #[error("some snapshots could not be removed")]
     NotRemoved,
+    /// All was done, and more snapshots are left than should be.
+    #[error("{0}")]
+    TooManySnapshots(Box<Surplus>),
     /// The repository has keys, and none opens with our password.
     #[error("RESTIC_PASSWORD is not the password of this repository")]
     WrongPassword,
@@ -294,7 +298,10 @@ impl Error {
         match self {
             Self::Unhealthy(_) => 1,
             Self::Login(trouble) => trouble.exit_code(),
-            Self::Incomplete { .. } | Self::NothingFound | Self::NotRemoved => 3,
+            Self::Incomplete { .. }
+            | Self::NothingFound
+            | Self::NotRemoved
+            | Self::TooManySnapshots(_) => 3,
             Self::RepositoryGone { .. }
             | Self::NoRepository { .. }
             | Self::ConfigMissing { .. } => 10,

@@ -23,9 +23,11 @@ use crate::volume::{Presence, Volume};
 mod connections;
 mod findings;
 mod proof;
+mod retention;
 
 pub use findings::{Figures, Findings};
 pub use proof::is_there_now;
+pub use retention::{Retention, Surplus};
 
 /// A short restic command (init, unlock, cat config) may take this long.
 const SHORT_RUN: Duration = Duration::from_mins(2);

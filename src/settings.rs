@@ -23,12 +23,14 @@ mod environment;
 mod login;
 mod remote;
 mod rest;
+mod snapshots;
 
 pub use checks::Checks;
 pub use environment::Environment;
 pub use login::{Client, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
+pub use snapshots::SnapshotBound;
 
 /// As the guide's `compose.yaml` names it.
 const DEFAULT_CONTAINER: &str = "cloud-backup";
@@ -78,6 +80,8 @@ pub struct Settings {
     pub checks: Checks,
     /// The container's name, by which the schedule file calls it.
     pub container: String,
+    /// How many snapshots `forget` may leave.
+    pub snapshot_bound: SnapshotBound,
     /// How long a stop may take, as `docker stop` counts it.
     pub stop_grace: Duration,
     /// What the server logs, and how.
@@ -115,6 +119,7 @@ struct Raw {
     restic_rest_port: Option<String>,
     restic_rest_anonymous: Option<String>,
     container_name: Option<String>,
+    max_snapshots: Option<String>,
     stop_grace: Option<String>,
     log_format: Option<String>,
     log_level: Option<String>,
@@ -174,6 +179,7 @@ impl Settings {
         let login = login::parse(&raw, remote.as_ref(), &environment, &mut problems);
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
+        let snapshot_bound = snapshots::parse(raw.max_snapshots.as_deref(), &mut problems);
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);
         let checks = Checks::parse(environment.vars(), &mut warnings);
@@ -191,6 +197,7 @@ impl Settings {
                 container: raw
                     .container_name
                     .map_or(DEFAULT_CONTAINER.to_owned(), |name| name.trim().to_owned()),
+                snapshot_bound,
                 stop_grace,
                 logging,
                 environment,
@@ -257,6 +264,7 @@ fn is_ours(name: &str) -> bool {
         "STS_",
         "TOKEN_",
         "EXTRA_CA_",
+        "MAX_SNAPSHOTS",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))

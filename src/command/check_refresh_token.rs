@@ -4,6 +4,7 @@
 //! refresh too. It fails as long before the end as `TOKEN_WARN_DAYS` says, and where nothing can be known. Whatever
 //! hangs, it ends within two minutes: 50 s for the refresh, 11 s for the agent's end, 35 s for the date, 30 s for the report.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -180,10 +181,10 @@ fn told(end: &Result<Option<Finding>>, remote: &str) -> (u8, Report) {
             Report {
                 verdict: format!("Check of the login failed: {error}"),
                 remedy: match error {
-                    Error::Interrupted { .. } => Some(AGAIN),
+                    Error::Interrupted { .. } => Some(AGAIN.into()),
                     other => other.remedy(),
                 }
-                .map(str::to_owned),
+                .map(Cow::into_owned),
                 ..Report::default()
             },
         ),

@@ -226,7 +226,10 @@ impl Job {
         };
         Report {
             verdict: transcript.redactor.text(&verdict),
-            remedy: end.err().and_then(Error::remedy).map(str::to_owned),
+            remedy: end
+                .err()
+                .and_then(Error::remedy)
+                .map(|remedy| transcript.redactor.text(&remedy)),
             summary: transcript.findings.summary(),
             tail: transcript.tail.text(),
         }
@@ -234,8 +237,9 @@ impl Job {
 }
 
 impl Run {
-    /// Adds a sentence of our own to the output.
+    /// Adds a sentence of our own to the output; it may quote restic.
     pub(super) fn say(&mut self, text: &str) {
+        let text = self.transcript.redactor.text(text);
         let text = format!("cloud-backup: {text}");
         let _ = std::io::stdout().write_all(text.as_bytes());
         self.transcript.tail.push(text.as_bytes());

@@ -1,5 +1,6 @@
 //! What to do next after an error: one sentence, with the line to type where there is one.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 
 use nix::sys::signal::Signal;
@@ -10,7 +11,16 @@ use crate::reading::Reading;
 impl Error {
     /// What to do next, as one sentence; `None` where the error itself says it.
     #[must_use]
-    pub fn remedy(&self) -> Option<&'static str> {
+    pub fn remedy(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::TooManySnapshots(surplus) => Some(surplus.remedy()),
+            Self::AbsenceNotProven { because } => because.remedy(),
+            other => other.fixed_remedy().map(Cow::Borrowed),
+        }
+    }
+
+    /// The same for what has one and the same remedy whatever its details.
+    fn fixed_remedy(&self) -> Option<&'static str> {
         Some(match self {
             Self::Settings(_) => {
                 "Correct the .env file (or the environment of the job), then try again."
@@ -74,7 +84,6 @@ impl Error {
             Self::Unauthorised => {
                 "The running server has other values than this job: docker compose up -d --force-recreate."
             }
-            Self::AbsenceNotProven { because } => return because.remedy(),
             Self::ConfigMissing { .. } => {
                 "Nothing was initialised: the data may still be there. Look for a copy of the file config. Only where \
                  restic init was broken off, and the storage holds nothing but the folder keys, delete that folder."
@@ -86,10 +95,7 @@ impl Error {
             Self::NoRepository { .. } => {
                 "Make one by the first backup, or by: docker compose run --rm cloud-backup restic init"
             }
-            Self::Incomplete { files, .. } if was_refused(files) => Reading::here().remedy(),
-            Self::Incomplete { .. } => {
-                "The snapshot holds all other files. Check the named ones, or exclude them with --exclude."
-            }
+            Self::Incomplete { files, .. } => remedy_of_incomplete(files),
             Self::NothingFound => {
                 "Check the host directory in the volumes of compose.yaml: Docker makes an empty one for a path that \
                  does not exist. Where it is empty for now, put a file in it."
@@ -107,7 +113,10 @@ impl Error {
             }
             Self::Interrupted { .. } | Self::Killed { .. } => return self.remedy_of_end(),
             Self::Restic { .. } => "The output has restic's own words.",
-            Self::Unhealthy(_) | Self::System { .. } => return None,
+            Self::TooManySnapshots(_)
+            | Self::AbsenceNotProven { .. }
+            | Self::Unhealthy(_)
+            | Self::System { .. } => return None,
         })
     }
 
@@ -177,7 +186,11 @@ impl Error {
     }
 }
 
-/// Whether one of these sentences of restic has the system's word for it (EACCES).
-fn was_refused(files: &[String]) -> bool {
-    files.iter().any(|file| file.ends_with("permission denied"))
+/// By restic's sentences on the files that are missing: some may have the system's word for a refusal (EACCES).
+fn remedy_of_incomplete(files: &[String]) -> &'static str {
+    if files.iter().any(|file| file.ends_with("permission denied")) {
+        Reading::here().remedy()
+    } else {
+        "The snapshot holds all other files. Check the named ones, or exclude them with --exclude."
+    }
 }

@@ -126,6 +126,7 @@ fn one_of_each() -> Vec<Error> {
         },
         Error::NothingFound,
         Error::NotRemoved,
+        Error::TooManySnapshots(Box::default()),
         Error::WrongPassword,
         Error::NoKeys,
         Error::Locked { holder: text() },

@@ -46,9 +46,9 @@ impl Names {
     /// Writes what the run was and how it ended.
     pub(super) fn write_summary(&self, summary: &Summary) {
         let path = self.path(ENDINGS[2]);
-        let written = serde_json::to_vec_pretty(summary)
+        let written = serde_json::to_string_pretty(summary)
             .map_err(std::io::Error::from)
-            .and_then(|text| write_whole(&path, &text));
+            .and_then(|text| write_whole(&path, (text + "\n").as_bytes()));
         if let Err(error) = written {
             tracing::warn!("cannot write {}: {error}", path.display());
         }

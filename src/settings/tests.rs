@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::{Access, Settings};
+use super::{Access, Settings, SnapshotBound};
 use crate::error::Result;
 
 mod documented;
@@ -64,7 +64,28 @@ fn a_directory_and_a_password_are_enough_and_the_rest_has_the_documented_default
     assert!(settings.checks.backup.is_none());
     assert!(settings.checks.forget.is_none());
     assert!(settings.checks.token.is_none());
+    assert_eq!(settings.snapshot_bound, SnapshotBound::ByRetention);
     assert!(settings.warnings.is_empty());
+}
+
+#[test]
+fn the_bound_of_snapshots_is_a_whole_number_and_0_switches_it_off() {
+    for (text, expected) in [
+        ("", SnapshotBound::ByRetention),
+        ("0", SnapshotBound::Off),
+        (" 1 ", SnapshotBound::AtMost(1)),
+        ("4000000000", SnapshotBound::AtMost(4_000_000_000)),
+    ] {
+        let settings = local_with(&[("MAX_SNAPSHOTS", text)]).unwrap();
+        assert_eq!(settings.snapshot_bound, expected, "{text:?}");
+    }
+    for text in ["-1", "1.5", "many", "0x10", "5000000000"] {
+        assert_eq!(
+            message(local_with(&[("MAX_SNAPSHOTS", text)])),
+            "the configuration has a problem: MAX_SNAPSHOTS must be a whole number of snapshots, such as 100; 0 never \
+             counts them, empty goes by the retention of forget"
+        );
+    }
 }
 
 #[test]
@@ -145,6 +166,7 @@ fn an_empty_value_is_an_unset_one() {
         "BACKUP_CHECK_URL",
         "FORGET_CHECK_URL",
         "RESTIC_HOST",
+        "MAX_SNAPSHOTS",
         "STOP_GRACE",
         "LOG_FORMAT",
         "LOG_LEVEL",

@@ -1,9 +1,11 @@
 //! A restic for what the real one cannot be made to do: much output, secrets in pieces, signals, hanging.
 //!
-//! `backup` and `forget` do what `RESTIC_FAKE_SCRIPT` tells, one action a line; every other command succeeds at once,
-//! as on a repository that is always there. The actions:
+//! `backup` and `forget` do what `RESTIC_FAKE_SCRIPT` tells, one action a line, and `forget --dry-run --json`, by which the
+//! snapshots are counted, what `RESTIC_FAKE_COUNT` tells; every other command succeeds at once, as on a repository that
+//! is always there. The actions:
 //!
 //! - `say TEXT`, `warn TEXT`: a line on standard output, on standard error
+//! - `blame VARIABLE`: whether it is set, as a fatal error of restic
 //! - `pieces TEXT`: the text byte by byte, each in a write of its own
 //! - `flood MB`: so many megabytes of lines with characters of one to four bytes
 //! - `sleep MILLISECONDS`
@@ -28,12 +30,23 @@ fn main() {
     let command = args.find(|arg| !arg.starts_with('-')).unwrap_or_default();
     match command.as_str() {
         "cat" => println!(r#"{{"version":2,"id":"{ID}"}}"#),
-        "backup" | "forget" => std::env::var("RESTIC_FAKE_SCRIPT")
-            .unwrap_or_default()
-            .lines()
-            .for_each(act),
+        "forget" if counts(args) => perform("RESTIC_FAKE_COUNT"),
+        "backup" | "forget" => perform("RESTIC_FAKE_SCRIPT"),
         _ => (),
     }
+}
+
+/// Whether these options make a forget that only counts.
+fn counts(options: impl Iterator<Item = String>) -> bool {
+    let options: Vec<String> = options.collect();
+    ["--dry-run", "--json"]
+        .iter()
+        .all(|wanted| options.iter().any(|option| option == wanted))
+}
+
+fn perform(script: &str) {
+    let script = std::env::var(script).unwrap_or_default();
+    script.lines().for_each(act);
 }
 
 fn act(line: &str) {
@@ -42,6 +55,8 @@ fn act(line: &str) {
     match action {
         "say" => println!("{value}"),
         "warn" => eprintln!("{value}"),
+        "blame" if std::env::var_os(value).is_some() => eprintln!("Fatal: {value} is set"),
+        "blame" => eprintln!("Fatal: {value} is not set"),
         "pieces" => pieces(value),
         "flood" => flood(number()),
         "sleep" => sleep(Duration::from_millis(number())),

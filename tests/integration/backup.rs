@@ -303,8 +303,8 @@ fn every_exit_code_of_restic_passes_through() {
     }
 }
 
-/// The options of `restic backup --help`, each with whether it takes its value as the next argument.
-fn options_of_restic(help: &str) -> Vec<(String, bool)> {
+/// The options that a help of restic lists, each with whether it takes its value as the next argument.
+pub fn options_of_restic(help: &str) -> Vec<(String, bool)> {
     let mut options = Vec::new();
     for line in help
         .lines()

@@ -34,6 +34,11 @@ impl Installation {
             .env("RESTIC_FAKE_SCRIPT", &script.join("\n"))
     }
 
+    /// What such a restic does when it is asked to count the snapshots.
+    pub fn fake_count(self, script: &[&str]) -> Self {
+        self.env("RESTIC_FAKE_COUNT", &script.join("\n"))
+    }
+
     /// An rclone with these answers, whose requests [`Installation::requests`] gives.
     pub fn fake_rclone(self, answers: &str) -> Self {
         self.double("rclone")

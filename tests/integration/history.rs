@@ -13,7 +13,7 @@ const NOT_WRITTEN: &str = "this run is not in the history of runs";
 
 impl Installation {
     /// The runs in the order in which they began, as another container sees them.
-    fn runs(&self) -> Vec<Value> {
+    pub fn runs(&self) -> Vec<Value> {
         let home = format!("--volume={}:/home/user", self.volume());
         let image = crate::harness::image();
         parsed(&crate::harness::docker([

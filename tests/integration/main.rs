@@ -10,6 +10,7 @@ mod commands;
 mod compose;
 mod doubles;
 mod forget;
+mod forget_retention;
 mod hardships;
 mod harness;
 mod healthchecks;

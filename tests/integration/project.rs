@@ -162,6 +162,18 @@ impl Project {
         Ended::of(format!("docker compose {}", args.join(" ")), &output)
     }
 
+    /// A line as a report has it, typed in the folder.
+    pub fn type_line(&self, line: &str) -> Ended {
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .env("COMPOSE_PROJECT_NAME", &self.name)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("a shell can be started");
+        Ended::of(line.to_owned(), &output)
+    }
+
     /// The same for a command that logs in, such as `run --rm cloud-backup config`: approved as the project's user.
     #[track_caller]
     pub fn attended<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {

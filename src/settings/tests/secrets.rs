@@ -85,7 +85,7 @@ fn a_secret_in_the_place_of_its_file_is_not_shown() {
     assert!(!said.contains("planted"), "{said}");
 }
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "AAI_USER",
     "OIDC_PASSWORD",
     "BACKUP_BUCKET",
@@ -97,6 +97,7 @@ const NAMES: [&str; 24] = [
     "RESTIC_REST_PORT",
     "RESTIC_REST_ANONYMOUS",
     "RESTIC_HOST",
+    "MAX_SNAPSHOTS",
     "OIDC_TOKEN_CHECK_URL",
     "BACKUP_CHECK_URL",
     "FORGET_CHECK_URL",
