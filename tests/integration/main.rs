@@ -37,6 +37,7 @@ mod project;
 mod report;
 mod rig;
 mod root_files;
+mod scheduler;
 mod secrets;
 mod server;
 mod storage_failures;
