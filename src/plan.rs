@@ -19,7 +19,7 @@ use crate::settings::{Checks, Environment, Settings};
 pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
 
 /// The commands that write themselves to the history and report to a check of their own.
-const REPORTING: [Reporting; 3] = [
+const REPORTING: [Reporting; 4] = [
     Reporting {
         command: "backup",
         check: |checks| checks.backup,
@@ -31,6 +31,11 @@ const REPORTING: [Reporting; 3] = [
     Reporting {
         command: "check-refresh-token",
         check: |checks| checks.token,
+    },
+    // Only where it has a check: see command/restic.rs.
+    Reporting {
+        command: "restic",
+        check: |checks| checks.restic,
     },
 ];
 
@@ -163,7 +168,8 @@ impl Job {
                 None => redactor.text(job.command.first().map_or("", String::as_str)),
             },
             args,
-            reports: reporting.is_some(),
+            reports: reporting
+                .is_some_and(|reporting| reporting.command != "restic" || check.is_some()),
             check,
             environment,
             job,

@@ -134,7 +134,7 @@ impl Raw {
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
 ///
 /// A ping URL is a capability: who has it can silence an alert.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "OIDC_PASSWORD",
     "OIDC_CLIENT_SECRET",
     "RESTIC_PASSWORD",
@@ -142,6 +142,7 @@ const SECRETS: [&str; 7] = [
     "BACKUP_CHECK_URL",
     "FORGET_CHECK_URL",
     "OIDC_TOKEN_CHECK_URL",
+    "RESTIC_CHECK_URL",
 ];
 
 impl Settings {

@@ -16,6 +16,8 @@ pub struct Checks {
     pub forget: Option<CheckUrl>,
     /// `OIDC_TOKEN_CHECK_URL`
     pub token: Option<CheckUrl>,
+    /// `RESTIC_CHECK_URL`, for other commands of restic that are run as jobs
+    pub restic: Option<CheckUrl>,
 }
 
 impl Checks {
@@ -34,6 +36,7 @@ impl Checks {
             backup: check("BACKUP_CHECK_URL"),
             forget: check("FORGET_CHECK_URL"),
             token: check("OIDC_TOKEN_CHECK_URL"),
+            restic: check("RESTIC_CHECK_URL"),
         }
     }
 }
