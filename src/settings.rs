@@ -55,6 +55,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Which variable it is about.
+    #[must_use]
+    pub fn variable(&self) -> &str {
+        &self.variable
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.variable, self.message)

@@ -136,6 +136,28 @@ fn a_command_of_restic_reports_where_it_has_a_check() {
 }
 
 #[test]
+fn a_placeholder_that_was_left_in_is_told_of_its_own_job_only() {
+    let plan = read(include_str!("../../ofelia-config.ini"), &[]).unwrap();
+    let told: Vec<&str> = plan
+        .jobs
+        .iter()
+        .map(|job| {
+            let words = job.warning.as_deref().unwrap_or_default();
+            words.split(' ').next().unwrap_or_default()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "OIDC_TOKEN_CHECK_URL",
+            "BACKUP_CHECK_URL",
+            "FORGET_CHECK_URL",
+            ""
+        ]
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_or_wrong_is_an_error_that_names_it() {
     let missing = Plan::read(Path::new("/nowhere/config.ini"), &settings(&[])).unwrap_err();
     assert!(
