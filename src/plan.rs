@@ -13,29 +13,39 @@ use crate::error::{Error, Result};
 use crate::privileges;
 use crate::report::CheckUrl;
 use crate::schedule::{self, Kind, Refusal};
-use crate::settings::{Checks, Environment, Settings};
+use crate::settings::{Checks, Environment, Problem, Settings};
 
 /// Where Ofelia has it, and where the compose files mount it for us too.
 pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
 
 /// The commands that write themselves to the history and report to a check of their own.
-const REPORTING: [Reporting; 3] = [
+const REPORTING: [Reporting; 4] = [
     Reporting {
         command: "backup",
+        variable: "BACKUP_CHECK_URL",
         check: |checks| checks.backup,
     },
     Reporting {
         command: "forget",
+        variable: "FORGET_CHECK_URL",
         check: |checks| checks.forget,
     },
     Reporting {
         command: "check-refresh-token",
+        variable: "OIDC_TOKEN_CHECK_URL",
         check: |checks| checks.token,
+    },
+    // Only where it has a check: see command/restic.rs.
+    Reporting {
+        command: "restic",
+        variable: "RESTIC_CHECK_URL",
+        check: |checks| checks.restic,
     },
 ];
 
 struct Reporting {
     command: &'static str,
+    variable: &'static str,
     check: fn(Checks) -> Option<CheckUrl>,
 }
 
@@ -69,6 +79,8 @@ pub struct Job {
     pub reports: bool,
     /// Where it reports.
     pub check: Option<CheckUrl>,
+    /// Why it does not report where it was told to.
+    pub warning: Option<String>,
 }
 
 impl Plan {
@@ -152,10 +164,16 @@ impl Job {
         let redactor = environment.redactor();
         let (reporting, words) = reporting(&job.command);
         let args = words.iter().map(|word| redactor.text(word)).collect();
-        let check = reporting.and_then(|reporting| {
+        let (check, warning) = reporting.map_or((None, None), |reporting| {
             let vars = environment.all();
             let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-            (reporting.check)(Checks::from_vars(vars))
+            let (checks, warnings) = Checks::read(vars);
+            let is_its = |problem: &&Problem| {
+                let variable = problem.variable();
+                variable.strip_suffix("_FILE").unwrap_or(variable) == reporting.variable
+            };
+            let warning = warnings.iter().find(is_its).map(ToString::to_string);
+            ((reporting.check)(checks), warning)
         });
         Self {
             command: match reporting {
@@ -163,8 +181,10 @@ impl Job {
                 None => redactor.text(job.command.first().map_or("", String::as_str)),
             },
             args,
-            reports: reporting.is_some(),
+            reports: reporting
+                .is_some_and(|reporting| reporting.command != "restic" || check.is_some()),
             check,
+            warning,
             environment,
             job,
         }

@@ -129,6 +129,11 @@ impl Scheduler {
         );
         let name = zone.iana_name().unwrap_or("the local time zone");
         tracing::info!("{} jobs are scheduled, in {name}: {next}", self.jobs.len());
+        for job in &self.jobs {
+            if let Some(warning) = &job.warning {
+                tracing::warn!("{}: {warning}", job.job.name);
+            }
+        }
     }
 
     /// Runs what is due, until this future is dropped or the clock fails; [`Self::stop`] must follow.

@@ -55,6 +55,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Which variable it is about.
+    #[must_use]
+    pub fn variable(&self) -> &str {
+        &self.variable
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.variable, self.message)
@@ -134,7 +142,7 @@ impl Raw {
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
 ///
 /// A ping URL is a capability: who has it can silence an alert.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "OIDC_PASSWORD",
     "OIDC_CLIENT_SECRET",
     "RESTIC_PASSWORD",
@@ -142,6 +150,7 @@ const SECRETS: [&str; 7] = [
     "BACKUP_CHECK_URL",
     "FORGET_CHECK_URL",
     "OIDC_TOKEN_CHECK_URL",
+    "RESTIC_CHECK_URL",
 ];
 
 impl Settings {

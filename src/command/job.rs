@@ -1,4 +1,4 @@
-//! What `backup` and `forget` share: one run at a time, its output shown and kept, its end reported.
+//! What `backup`, `forget` and watched commands of restic share: one run at a time, its output shown and kept, its end reported.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -25,9 +25,12 @@ const KEPT_OUTPUT: usize = 1024 * 1024;
 /// How long a second try waits for a lock; restic's own bound for waiting.
 const LOCK_WAIT: &str = "5m";
 
+/// The verb of jobs whose arguments have restic's command too.
+pub(super) const RESTIC: &str = "restic";
+
 /// One kind of scheduled run.
 pub(super) struct Job {
-    /// restic's command.
+    /// Our command: it is restic's of the same name, unless it is [`RESTIC`].
     pub verb: &'static str,
     /// Its arguments.
     pub args: Vec<OsString>,
@@ -149,12 +152,9 @@ async fn perform(
     interrupts: &mut Interrupts,
     work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
-    let args = [OsString::from(job.verb)]
-        .into_iter()
-        .chain(job.args.iter().cloned())
-        .collect();
+    let verb = (job.verb != RESTIC).then(|| OsString::from(job.verb));
     let mut run = Run {
-        args,
+        args: verb.into_iter().chain(job.args.iter().cloned()).collect(),
         transcript: transcript(settings.environment.redactor()),
     };
     record.begin();

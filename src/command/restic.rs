@@ -1,12 +1,17 @@
 //! `restic ARGUMENTS`: the real restic on our repository, its streams and its exit code untouched.
+//!
+//! Where `RESTIC_CHECK_URL` is set and nobody sits at a terminal it is a job as `backup` is one, with a report.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 
 use crate::error::Result;
 use crate::repository::Repository;
+use crate::settings::Checks;
 use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
+use super::job::{self, Job};
 use super::pass_through;
 use super::with_repository::with_repository;
 
@@ -16,6 +21,9 @@ const WITHOUT_REPOSITORY: [&str; 5] = ["version", "help", "generate", "options",
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     if needs_no_repository(&args) {
         return pass_through::bare("restic", args).await;
+    }
+    if is_watched(&args) {
+        return watched(args).await;
     }
     let settings = super::settings()?;
     crate::log::start(settings.logging.warnings_only());
@@ -52,6 +60,31 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             Ok(code)
         },
     )
+    .await
+}
+
+/// Whether somebody is to be told; what only a person does is not meant.
+fn is_watched(args: &[OsString]) -> bool {
+    Checks::from_vars(std::env::vars_os()).restic.is_some()
+        && !std::io::stdout().is_terminal()
+        && !args.iter().any(|arg| arg == "init" || arg == "unlock")
+}
+
+async fn watched(args: Vec<OsString>) -> Result<u8> {
+    let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+    let subject = format!("restic {}", words.join(" "));
+    let job = Job {
+        verb: job::RESTIC,
+        success: format!("Successful {subject}"),
+        subject,
+        dry_run: job::is_dry_run(&args),
+        check: |checks| checks.restic,
+        args,
+    };
+    job::run(job, async |repository, run, interrupts| {
+        interrupts.unless(repository.require()).await?;
+        run.restic_unlocking(repository, interrupts).await
+    })
     .await
 }
 

@@ -124,6 +124,40 @@ fn the_lines_of_a_job_go_before_the_containers_variables_and_secrets_are_not_sho
 }
 
 #[test]
+fn a_command_of_restic_reports_where_it_has_a_check() {
+    let text = job("job-local", "command = restic check --read-data-subset 5%");
+    let url = "https://hc.test/ping/0123456789abcdef0123456789abcdef";
+    for (more, reports) in [(&[][..], false), (&[("RESTIC_CHECK_URL", url)], true)] {
+        let plan = read(&text, more).unwrap();
+        let job = &plan.jobs[0];
+        assert_eq!(job.command, "restic");
+        assert_eq!((job.reports, job.check.is_some()), (reports, reports));
+    }
+}
+
+#[test]
+fn a_placeholder_that_was_left_in_is_told_of_its_own_job_only() {
+    let plan = read(include_str!("../../ofelia-config.ini"), &[]).unwrap();
+    let told: Vec<&str> = plan
+        .jobs
+        .iter()
+        .map(|job| {
+            let words = job.warning.as_deref().unwrap_or_default();
+            words.split(' ').next().unwrap_or_default()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "OIDC_TOKEN_CHECK_URL",
+            "BACKUP_CHECK_URL",
+            "FORGET_CHECK_URL",
+            ""
+        ]
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_or_wrong_is_an_error_that_names_it() {
     let missing = Plan::read(Path::new("/nowhere/config.ini"), &settings(&[])).unwrap_err();
     assert!(
@@ -137,4 +171,39 @@ fn a_file_that_is_not_there_or_wrong_is_an_error_that_names_it() {
         text.contains("line 2: ") && text.contains("line 1: "),
         "{text}"
     );
+}
+
+/// The plans of the docs are files that can be kept, each of them.
+#[test]
+fn the_plans_of_the_docs_are_kept() {
+    let docs = include_str!("../../docs/scheduling.md");
+    let (_, plans) = docs.split_once("## Common plans").unwrap();
+    let mut texts: Vec<String> = Vec::new();
+    let mut before = "";
+    for line in plans.lines() {
+        if let Some(text) = line.strip_prefix("    ") {
+            // An empty line within a block keeps it together.
+            if !before.is_empty() {
+                texts.push(String::new());
+            }
+            if let Some(last) = texts.last_mut() {
+                last.push_str(text);
+                last.push('\n');
+            }
+            before = "";
+        } else if !line.is_empty() {
+            before = line;
+        }
+    }
+    assert_eq!(texts.len(), 5);
+    for text in texts {
+        let plan = read(&text, &[]).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        assert_eq!(plan.refusals, []);
+        assert!(
+            plan.jobs
+                .iter()
+                .all(|job| job.reports && job.check.is_some()),
+            "{text}"
+        );
+    }
 }

@@ -253,3 +253,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,15 +16,25 @@ pub struct Checks {
     pub forget: Option<CheckUrl>,
     /// `OIDC_TOKEN_CHECK_URL`
     pub token: Option<CheckUrl>,
+    /// `RESTIC_CHECK_URL`, for other commands of restic that are run as jobs
+    pub restic: Option<CheckUrl>,
 }
 
 impl Checks {
     /// The checks alone: where the other settings are wrong, somebody must still be told.
     #[must_use]
     pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut vars = utf8_pairs(vars, &mut Vec::new());
-        read_secret_files(&mut vars, &mut Vec::new());
-        Self::parse(&vars, &mut Vec::new())
+        Self::read(vars).0
+    }
+
+    /// The same, and why some of them are not used.
+    #[must_use]
+    pub fn read(vars: impl IntoIterator<Item = (OsString, OsString)>) -> (Self, Vec<Problem>) {
+        let mut warnings = Vec::new();
+        let mut vars = utf8_pairs(vars, &mut warnings);
+        read_secret_files(&mut vars, &mut warnings);
+        let checks = Self::parse(&vars, &mut warnings);
+        (checks, warnings)
     }
 
     pub(super) fn parse(vars: &BTreeMap<String, String>, warnings: &mut Vec<Problem>) -> Self {
@@ -34,6 +44,7 @@ impl Checks {
             backup: check("BACKUP_CHECK_URL"),
             forget: check("FORGET_CHECK_URL"),
             token: check("OIDC_TOKEN_CHECK_URL"),
+            restic: check("RESTIC_CHECK_URL"),
         }
     }
 }

@@ -35,6 +35,7 @@ mod overlap;
 mod process_model;
 mod project;
 mod report;
+mod restic_job;
 mod rig;
 mod root_files;
 mod scheduler;
