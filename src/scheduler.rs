@@ -128,7 +128,11 @@ impl Scheduler {
             |next| format!("the next is due at {}", words::time(next.max(now), zone)),
         );
         let name = zone.iana_name().unwrap_or("the local time zone");
-        tracing::info!("{} jobs are scheduled, in {name}: {next}", self.jobs.len());
+        let jobs = match self.jobs.len() {
+            1 => "1 job is".to_owned(),
+            count => format!("{count} jobs are"),
+        };
+        tracing::info!("{jobs} scheduled, in {name}: {next}");
         for job in &self.jobs {
             if let Some(warning) = &job.warning {
                 tracing::warn!("{}: {warning}", job.job.name);

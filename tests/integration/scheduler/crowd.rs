@@ -1,8 +1,10 @@
 //! Fifty jobs at the same second.
 
+use std::time::Duration;
+
 use crate::harness::Installation;
 
-use super::scene::{SAVE_FOLDER, ended_with, local, soon};
+use super::scene::{SAVE_FOLDER, ended_with, exec, local, soon, wait_at_most};
 
 const JOBS: usize = 50;
 /// What the scheduler runs at once.
@@ -58,7 +60,10 @@ fn fifty_jobs_of_one_second_all_run_and_eight_at_once_at_most() {
     assert_eq!(runs.len(), JOBS);
     assert!(runs.iter().all(|run| ended_with(run, 0)), "{runs:#?}");
     assert_eq!(server.said("WARN"), 0, "{}", server.logs());
-    let logs = server.shell("ls /home/user/logs/*.json | wc -l").ok().stdout;
+    let logs = server
+        .shell("ls /home/user/logs/*.json | wc -l")
+        .ok()
+        .stdout;
     assert_eq!(logs.trim(), JOBS.to_string());
 }
 
@@ -69,7 +74,7 @@ fn fifty_backups_of_one_second_all_run_and_are_in_the_history() {
     let installation = installation.fake_restic(&["say done"]);
     let (schedule, _) = soon();
     let jobs = (0..JOBS).map(|number| {
-        super::scene::exec(
+        exec(
             &format!("backup-{number}"),
             &schedule,
             &format!("backup --tag t{number} /backup/dir1"),
@@ -77,7 +82,7 @@ fn fifty_backups_of_one_second_all_run_and_are_in_the_history() {
         )
     });
     let server = installation.scheduled(&jobs.collect::<String>());
-    super::scene::wait_at_most(std::time::Duration::from_secs(60), "all have ended", || {
+    wait_at_most(Duration::from_mins(1), "all have ended", || {
         server.said(": ended well") == JOBS
     });
     let runs = installation.runs_of("backup");

@@ -86,7 +86,9 @@ fn a_backup_whose_make_up_is_in_a_power_cut_too_waits_for_its_next_time() {
     server.wait_for("restic has taken its lock", has_lock);
     server.power_cut();
     server.start_again();
-    server.wait_for("it is made up", |_| healthchecks.signals_of_runs().len() == 2);
+    server.wait_for("it is made up", |_| {
+        healthchecks.signals_of_runs().len() == 2
+    });
     server.wait_for("by restic", |server| {
         server.pids("restic", "backup").len() == 1
     });
@@ -127,7 +129,12 @@ fn without_catch_up_what_was_broken_off_or_missed_is_told_and_left_out() {
         &schedule,
         "backup /backup/dir1",
         &["catch-up = false"],
-    ) + &exec("forget", &missed, "forget --keep-last 1", &["catch-up = false"]);
+    ) + &exec(
+        "forget",
+        &missed,
+        "forget --keep-last 1",
+        &["catch-up = false"],
+    );
     let server = installation.scheduled(&plan);
     server.wait_for("restic runs", |server| {
         server.pids("restic", "backup").len() == 1
@@ -165,7 +172,11 @@ fn what_was_missed_while_the_machine_was_off_is_made_up_once_however_often_it_wa
     let (schedule, time) = daily(-300);
     let ten_days_ago = time - SignedDuration::from_hours(240);
     installation.was_done("backup", &schedule, ten_days_ago);
-    installation.was_done("every", "@every 20m", ten_days_ago + SignedDuration::from_mins(10));
+    installation.was_done(
+        "every",
+        "@every 20m",
+        ten_days_ago + SignedDuration::from_mins(10),
+    );
     let plan = exec("backup", &schedule, "backup /backup/dir1", &[])
         + &local("every", "@every 20m", &ran, &[])
         // One that is new has missed nothing.
