@@ -29,12 +29,12 @@ class BenchError(Exception):
     """A measurement that cannot be made, as a sentence."""
 
 
-def docker(*args):
-    """Runs docker and gives what it prints."""
+def docker(*args, both=False):
+    """Runs docker and gives what it prints, on request on both streams."""
     ended = subprocess.run(["docker", *args], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode != 0:
         raise BenchError(f"docker {' '.join(args)}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}")
-    return ended.stdout.strip()
+    return (ended.stdout + ended.stderr * both).strip()
 
 
 def timed(action, *args):
