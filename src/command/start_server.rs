@@ -21,6 +21,8 @@ use super::access::{self, StorageAccess};
 
 /// A job that looks whether a server runs holds the lock for a moment; a stopping server for a little longer.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+/// Between two tries to tell where the server listens, on a volume that is full.
+const SIGN_AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn run() -> Result<u8> {
     let settings = super::settings()?;
@@ -68,11 +70,13 @@ async fn serve(
         socket: socket.clone(),
         remote: settings.remote.to_string(),
     };
-    if let Err(error) = lock.sign(Some(signature)) {
+    let signed = lock.sign(Some(signature.clone()));
+    if let Err(error) = &signed {
         tracing::warn!("cannot tell in the volume where this server listens: {error}");
     }
     let signal = tokio::select! {
         signal = interrupts.next() => signal,
+        never = sign_later(lock, signature), if signed.is_err() => match never {},
         never = tell(access.keeper(), server.endpoint(), settings) => match never {},
     };
     tracing::info!("stopping on {signal}");
@@ -80,6 +84,17 @@ async fn serve(
     server.stop(Grace::new(settings.stop_grace).server()).await;
     let _ = std::fs::remove_file(socket);
     Ok(())
+}
+
+/// The volume may have room again: without the signature others wait in vain for it, the health check too.
+async fn sign_later(lock: &mut Lock, signature: Serves) -> Infallible {
+    loop {
+        tokio::time::sleep(SIGN_AGAIN).await;
+        if lock.sign(Some(signature.clone())).is_ok() {
+            tracing::info!("it is told in the volume where this server listens");
+            return std::future::pending().await;
+        }
+    }
 }
 
 async fn lock(volume: &Volume) -> Result<Lock> {
