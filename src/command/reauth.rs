@@ -55,7 +55,7 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
         Ok(account) => Some(account.client()),
         // Whose it is stands in a file of its own.
         Err(Error::Login(trouble @ Trouble::LoginEnded { .. })) => {
-            say(&format!("It cannot be read: {trouble}.\n"));
+            say(&format!("The saved login cannot be read: {trouble}.\n"));
             None
         }
         Err(error) => return Err(error),
