@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -19,6 +20,9 @@ use crate::volume::{Holder, Lock, Serves, Volume};
 use super::access::{self, StorageAccess};
 use super::lock;
 use super::schedule::Taken;
+
+/// Between two tries to tell where the server listens, on a volume that is full.
+const SIGN_AGAIN: Duration = Duration::from_secs(5);
 
 /// Serves, and runs the jobs of a schedule file where one is named.
 pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
@@ -90,7 +94,8 @@ async fn serve(
         socket: socket.clone(),
         remote: settings.remote.to_string(),
     };
-    if let Err(error) = parts.lock.sign(Some(signature)) {
+    let signed = parts.lock.sign(Some(signature.clone()));
+    if let Err(error) = &signed {
         tracing::warn!("cannot tell in the volume where this server listens: {error}");
     }
     let end = tokio::select! {
@@ -99,6 +104,7 @@ async fn serve(
             Ok(())
         }
         error = keep(parts.jobs.as_mut()) => Err(error),
+        never = sign_later(parts.lock, signature), if signed.is_err() => match never {},
         never = tell(access.keeper(), server.endpoint(), settings, parts.ready) => match never {},
     };
     // Before what they use.
@@ -116,6 +122,17 @@ async fn keep(jobs: Option<&mut Taken>) -> Error {
     match jobs {
         Some(jobs) => jobs.scheduler.keep().await,
         None => std::future::pending().await,
+    }
+}
+
+/// The volume may have room again: without the signature others wait in vain for it, the health check too.
+async fn sign_later(lock: &mut Lock, signature: Serves) -> Infallible {
+    loop {
+        tokio::time::sleep(SIGN_AGAIN).await;
+        if lock.sign(Some(signature.clone())).is_ok() {
+            tracing::info!("it is told in the volume where this server listens");
+            return std::future::pending().await;
+        }
     }
 }
 

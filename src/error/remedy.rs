@@ -50,8 +50,8 @@ impl Error {
                 "Make room on the disk that has the volume (docker system df -v), then try again."
             }
             Self::Volume { .. } => {
-                "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
-                 chown -R user /home/user)."
+                "The volume at /home/user must be writable by uid 1000 (docker compose run --rm --user root --entrypoint chown \
+                 cloud-backup -R user /home/user), and have space left."
             }
             Self::AnotherServer { .. } => {
                 "Stop that container first, or give this one a volume of its own."
