@@ -16,6 +16,7 @@ use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Lock, Locking, Serves, Volume};
+use crate::watch;
 
 use super::access::{self, StorageAccess};
 
@@ -74,6 +75,7 @@ async fn serve(
     let signal = tokio::select! {
         signal = interrupts.next() => signal,
         never = tell(access.keeper(), server.endpoint(), settings) => match never {},
+        never = watch::keep_beside_ofelia(settings, volume) => match never {},
     };
     tracing::info!("stopping on {signal}");
     access.begin_to_close(Patience::Hurried);

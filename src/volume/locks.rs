@@ -31,6 +31,9 @@ pub struct Holder {
     pub since: String,
     /// What the holder serves, if it is a server.
     pub serves: Option<Serves>,
+    /// The schedule file, if it is a scheduler.
+    #[serde(default)]
+    pub schedule: Option<PathBuf>,
 }
 
 /// What a server serves, and where.
@@ -66,10 +69,22 @@ pub enum Locking {
 impl Lock {
     /// Tells in the lock's file who we are, and what we serve.
     pub fn sign(&mut self, serves: Option<Serves>) -> io::Result<()> {
-        let text = serde_json::to_string(&Holder {
+        self.write(&Holder {
             serves,
             ..Holder::ourselves()
-        })?;
+        })
+    }
+
+    /// Tells in the lock's file who we are, and which schedule file we keep.
+    pub fn sign_schedule(&mut self, file: &Path) -> io::Result<()> {
+        self.write(&Holder {
+            schedule: Some(file.to_owned()),
+            ..Holder::ourselves()
+        })
+    }
+
+    fn write(&mut self, holder: &Holder) -> io::Result<()> {
+        let text = serde_json::to_string(holder)?;
         self.file.set_len(0)?;
         io::Seek::rewind(&mut *self.file)?;
         self.file.write_all(text.as_bytes())?;
@@ -107,6 +122,7 @@ impl Holder {
                 .strftime("%Y-%m-%dT%H:%M:%SZ")
                 .to_string(),
             serves: None,
+            schedule: None,
         }
     }
 
