@@ -1,7 +1,7 @@
 //! The command line: the verbs, the names by which the program is called, and the help for people.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -108,6 +108,15 @@ pub enum Verb {
     },
     /// Print the storage's credentials as AWS tools want them (credential_process)
     CredentialProcess,
+    /// Tell how the jobs, the server, the login and the repository stand; ends with 1 where something is not well
+    Status {
+        /// The schedule file (default: the running scheduler's, else /etc/ofelia/config.ini where it is there)
+        #[arg(long, value_name = "FILE")]
+        schedule: Option<PathBuf>,
+        /// For programs: as JSON, see docs/scheduling.md
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell whether the server works (the image's HEALTHCHECK)
     Healthcheck,
 }

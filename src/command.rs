@@ -23,6 +23,7 @@ mod reauth;
 mod record;
 mod restic;
 mod start_server;
+mod status;
 mod with_repository;
 
 /// Runs the command to its end and gives its exit code.
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
             Verb::Restic { args } => restic::run(args).await,
+            Verb::Status { schedule, json } => status::run(schedule, json).await,
             Verb::Healthcheck => healthcheck::run().await,
         }
     });

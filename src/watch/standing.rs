@@ -79,6 +79,17 @@ impl Standing {
         }
     }
 
+    /// Of a job that is in no schedule file.
+    #[must_use]
+    pub fn unplanned(past: Past) -> Self {
+        Self {
+            next: None,
+            terms: None,
+            keeps_failing: past.failed_in_a_row >= FAILURES,
+            past,
+        }
+    }
+
     /// When it last succeeded; else since when it is asked to.
     pub(super) fn success(&self) -> Option<Timestamp> {
         let success = self.past.last_success.as_ref().and_then(|run| run.end());
