@@ -79,14 +79,15 @@ struct Findings {
 }
 
 impl Findings {
-    /// Adds one, unless another one says the same already: a storage that fails is met by several parts.
+    /// Adds one, unless another part has met the same: a storage or a login that fails is met by several.
+    ///
+    /// What a job has met is the past, and may be over.
     fn add(&mut self, about: &'static str, problem: &str, remedy: Option<&str>) {
         let problem = self.redactor.text(problem).replace("\n  ", " ");
-        if self
-            .list
-            .iter()
-            .any(|known| known.problem.contains(&problem))
-        {
+        let mut parts = self.list.iter().filter(|known| known.about != "job");
+        let is_same =
+            |known: &Finding| known.problem.contains(&problem) || problem.contains(&known.problem);
+        if about != "job" && parts.any(is_same) {
             return;
         }
         self.list.push(Finding {
@@ -154,8 +155,9 @@ async fn find_out(
         server::find(settings, volume),
         repository::find(settings, volume, interrupts)
     );
-    let server = server.told(&mut findings);
+    // The login first: what is wrong with it makes the server unhealthy too.
     let login = login.map(|login| login.told(&mut findings));
+    let server = server.told(&mut findings);
     let repository = repository?.told(&mut findings);
     Ok(Status {
         ok: findings.list.is_empty(),

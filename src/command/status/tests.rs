@@ -12,19 +12,13 @@ fn findings() -> Findings {
 #[test]
 fn what_several_parts_have_met_is_told_once() {
     let mut findings = findings();
-    findings.add(
-        "server",
-        "the login has ended: revoked. Log in again.",
-        None,
-    );
-    findings.add(
-        "login",
-        "the login has ended: revoked",
-        Some("Log in again."),
-    );
+    let ended = "the login has ended: revoked";
+    findings.add("job", &format!("backup failed: {ended}"), None);
+    findings.add("login", ended, Some("Log in again."));
+    findings.add("server", &format!("{ended}. Log in again."), None);
     findings.add("repository", "the storage does not work", None);
     let about: Vec<_> = findings.list.iter().map(|known| known.about).collect();
-    assert_eq!(about, ["server", "repository"]);
+    assert_eq!(about, ["job", "login", "repository"]);
 }
 
 #[test]
