@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::watch::{Sender, channel};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
@@ -16,6 +16,7 @@ use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Lock, Serves, Volume};
+use crate::watch;
 
 use super::access::{self, StorageAccess};
 use super::lock;
@@ -38,7 +39,7 @@ pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
         },
     )
     .await?;
-    let (ready, is_ready) = watch::channel(false);
+    let (ready, is_ready) = channel(false);
     let mut jobs = match schedule {
         Some(file) => Some(Taken::new(&file, &settings, &volume, is_ready).await?),
         None => None,
@@ -62,7 +63,7 @@ pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
 struct Parts<'a> {
     lock: &'a mut Lock,
     jobs: &'a mut Option<Taken>,
-    ready: &'a watch::Sender<bool>,
+    ready: &'a Sender<bool>,
 }
 
 /// Serves until a signal comes.
@@ -103,7 +104,7 @@ async fn serve(
             tracing::info!("stopping on {signal}");
             Ok(())
         }
-        error = keep(parts.jobs.as_mut()) => Err(error),
+        error = keep(parts.jobs.as_mut(), settings, volume) => Err(error),
         never = sign_later(parts.lock, signature), if signed.is_err() => match never {},
         never = tell(access.keeper(), server.endpoint(), settings, parts.ready) => match never {},
     };
@@ -117,11 +118,11 @@ async fn serve(
     end
 }
 
-/// Runs the scheduled jobs where there are any; gives the error that ends it.
-async fn keep(jobs: Option<&mut Taken>) -> Error {
+/// Runs the scheduled jobs, or watches over those that Ofelia runs; gives the error that ends it.
+async fn keep(jobs: Option<&mut Taken>, settings: &Settings, volume: &Volume) -> Error {
     match jobs {
-        Some(jobs) => jobs.scheduler.keep().await,
-        None => std::future::pending().await,
+        Some(jobs) => jobs.keep(settings, volume).await,
+        None => match watch::keep_beside_ofelia(settings, volume).await {},
     }
 }
 
@@ -176,7 +177,7 @@ async fn tell(
     keeper: Option<Handle>,
     endpoint: &Endpoint,
     settings: &Settings,
-    ready: &watch::Sender<bool>,
+    ready: &Sender<bool>,
 ) -> Infallible {
     let Some(mut keeper) = keeper else {
         ready.send_replace(tell_repository(endpoint, settings).await);

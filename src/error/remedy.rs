@@ -142,6 +142,10 @@ impl Error {
     /// The same for the schedule file.
     fn remedy_of_schedule(&self) -> Option<&'static str> {
         Some(match self {
+            Self::ScheduleFile { source, .. } if source.kind() == ErrorKind::IsADirectory => {
+                "Docker makes a folder for a file that is not there: remove the folder, put ofelia-config.ini in its \
+                 place beside compose.yaml, then: docker compose up -d --force-recreate"
+            }
             Self::ScheduleFile { .. } => {
                 "Mount it into the container, readable for uid 1000: - ./ofelia-config.ini:/etc/ofelia/config.ini:ro"
             }

@@ -40,5 +40,7 @@ mod rig;
 mod root_files;
 mod secrets;
 mod server;
+mod status;
 mod storage_failures;
 mod trust;
+mod watch;
