@@ -141,7 +141,7 @@ fn refusal(job: &schedule::Job, settings: &Settings) -> Option<Refusal> {
     let goes_on_as_us = reporting(&job.command).0.is_some();
     let user = user
         .as_deref()
-        .filter(|user| !is_us(user, &us) && !(*user == "root" && goes_on_as_us))?;
+        .filter(|user| !(is_us(user, &us) || *user == "root" && goes_on_as_us))?;
     Some(Refusal {
         line: job.line,
         message: format!(
