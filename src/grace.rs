@@ -33,6 +33,13 @@ impl Grace {
         self.0.mul_f32(0.65)
     }
 
+    /// The time after which jobs of the scheduler are killed that have not ended by themselves, from the signal on: a little
+    /// after the scheduler itself was told to stop.
+    #[must_use]
+    pub fn stubborn_jobs(self) -> Duration {
+        self.0.mul_f32(0.7)
+    }
+
     /// The server's time to finish the requests in flight, after the jobs have gone.
     #[must_use]
     pub fn server(self) -> Duration {
@@ -67,7 +74,8 @@ mod tests {
     fn the_phases_fit_into_the_whole() {
         let grace = Grace::new(Duration::from_secs(10));
         assert!(grace.restic() + grace.report() < grace.jobs());
-        assert!(grace.jobs() + grace.server() < grace.late_jobs());
+        assert!(grace.jobs() < grace.stubborn_jobs());
+        assert!(grace.stubborn_jobs() + grace.server() <= grace.late_jobs());
         assert!(grace.late_jobs() < grace.all());
     }
 }

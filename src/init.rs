@@ -187,9 +187,15 @@ impl Stop {
 
     fn wait_for_main(&mut self, signals: &mut Signals) {
         let all = self.grace.all();
+        let mut killed = false;
         while self.code.is_none() && self.begun.elapsed() < all {
             if self.wait(signals, all, || true) {
                 return;
+            }
+            // The scheduler, which knows of the stop by now, would wait for them for longer than there is time.
+            if !killed && self.begun.elapsed() >= self.grace.stubborn_jobs() {
+                killed = true;
+                kill_scheduled(self.main);
             }
             std::thread::sleep(POLL / 5);
         }
@@ -239,6 +245,15 @@ fn jobs(main: Pid) -> Vec<Job> {
             }
         })
         .collect()
+}
+
+/// Kills the jobs of our scheduler that have not ended by what they were told.
+fn kill_scheduled(main: Pid) {
+    for job in jobs(main) {
+        if let Job::Scheduled(pid) = job {
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+    }
 }
 
 /// The name of the program that the process runs now (proc_pid_comm(5)).

@@ -84,16 +84,37 @@ pub struct Job {
 }
 
 impl Plan {
-    /// Reads a schedule file; an error has all that is wrong with it.
+    /// Reads a schedule file; an error has all that is wrong with it, but for jobs that are not ours.
     pub fn read(file: &Path, settings: &Settings) -> Result<Self> {
+        let (plan, refusals) = Self::with_refusals(file, settings)?;
+        plan.unless(refusals)
+    }
+
+    /// The same for who is to run all jobs of the file: one that cannot run here is an error too.
+    pub fn read_all(file: &Path, settings: &Settings) -> Result<Self> {
+        let (mut plan, mut refusals) = Self::with_refusals(file, settings)?;
+        refusals.append(&mut plan.refusals);
+        refusals.sort_by_key(|refusal| refusal.line);
+        plan.unless(refusals)
+    }
+
+    fn unless(self, refusals: Vec<Refusal>) -> Result<Self> {
+        if refusals.is_empty() {
+            return Ok(self);
+        }
+        Err(Error::Schedule {
+            file: self.file,
+            refusals,
+        })
+    }
+
+    /// The jobs that are ours, and what is wrong with the file.
+    fn with_refusals(file: &Path, settings: &Settings) -> Result<(Self, Vec<Refusal>)> {
         let bytes = std::fs::read(file).map_err(|source| Error::ScheduleFile {
             file: file.to_owned(),
             source,
         })?;
-        let plan = schedule::file::parse(&bytes).map_err(|refusals| Error::Schedule {
-            file: file.to_owned(),
-            refusals,
-        })?;
+        let (plan, wrong) = schedule::file::read(&bytes);
         let mut refusals = Vec::new();
         let jobs = plan
             .jobs
@@ -105,13 +126,14 @@ impl Plan {
                 is_ours.then(|| Job::new(job, &settings.environment))
             })
             .collect();
-        Ok(Self {
+        let plan = Self {
             file: file.to_owned(),
             jobs,
             save_folder: plan.save_folder,
             keep_logs_days: plan.keep_logs_days,
             refusals,
-        })
+        };
+        Ok((plan, wrong))
     }
 }
 

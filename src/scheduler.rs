@@ -63,19 +63,13 @@ pub struct Scheduler {
 impl Scheduler {
     /// Takes up the plan; `ready` is `true` once the server is, for which make-ups wait.
     ///
-    /// Refuses a plan that cannot be kept here, all of it at once. The caller holds the scheduler's lock.
+    /// Refuses folders that take no logs. The caller holds the scheduler's lock, and the plan has no refusals.
     pub async fn new(
         plan: Plan,
         settings: &Settings,
         volume: &Volume,
         ready: watch::Receiver<bool>,
     ) -> Result<Self> {
-        if !plan.refusals.is_empty() {
-            return Err(Error::Schedule {
-                file: plan.file,
-                refusals: plan.refusals,
-            });
-        }
         let logs = OldLogs::of(&plan);
         logs.folders
             .iter()
@@ -128,7 +122,11 @@ impl Scheduler {
             |next| format!("the next is due at {}", words::time(next.max(now), zone)),
         );
         let name = zone.iana_name().unwrap_or("the local time zone");
-        tracing::info!("{} jobs are scheduled, in {name}: {next}", self.jobs.len());
+        let jobs = match self.jobs.len() {
+            1 => "1 job is".to_owned(),
+            count => format!("{count} jobs are"),
+        };
+        tracing::info!("{jobs} scheduled, in {name}: {next}");
         for job in &self.jobs {
             if let Some(warning) = &job.warning {
                 tracing::warn!("{}: {warning}", job.job.name);

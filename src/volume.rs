@@ -158,7 +158,10 @@ impl Volume {
     pub async fn lock_init(&self) -> Result<Lock> {
         let path = self.root.join("run/init.lock");
         let file = wait_for(&path, FlockArg::LockExclusiveNonblock).await?;
-        Ok(Lock { file })
+        Ok(Lock {
+            file,
+            was_left: false,
+        })
     }
 
     /// The id of the repository that was seen at this remote.

@@ -28,6 +28,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     };
     job::run(job, async |repository, run, interrupts| {
         prepare(repository, run, interrupts).await?;
+        run.unlock_left(repository, interrupts).await?;
         let mut end = run.restic_unlocking(repository, interrupts).await;
         if matches!(end, Err(Error::NoRepository { .. })) {
             // restic saw none where there was one a moment ago: the proof decides again, once.

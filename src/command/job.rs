@@ -48,6 +48,8 @@ pub(super) struct Job {
 pub(super) struct Run {
     args: Vec<OsString>,
     transcript: Transcript,
+    /// The last run of the same job was killed, and may have left its lock in the repository.
+    was_killed: bool,
 }
 
 /// Runs a job from its lock to its report; gives the exit code.
@@ -81,17 +83,22 @@ pub(super) async fn run(
     );
     let record = job.record(&settings.home, reporter.run(), &settings.environment);
     match locked(&job, &settings) {
-        Ok((volume, _lock)) => {
-            perform(
+        Ok((volume, lock)) => {
+            let end = perform(
                 job,
-                &settings,
-                &volume,
+                Place {
+                    settings: &settings,
+                    volume: &volume,
+                    was_killed: lock.was_left(),
+                },
                 reporter,
                 record,
                 &mut interrupts,
                 work,
             )
-            .await
+            .await;
+            lock.release();
+            end
         }
         Err(error) => {
             let nothing = transcript(settings.environment.redactor());
@@ -143,19 +150,32 @@ fn transcript(redactor: Redactor) -> Transcript {
     }
 }
 
+/// Where a run finds itself.
+struct Place<'a> {
+    settings: &'a Settings,
+    volume: &'a Volume,
+    /// The last run of the same job was killed.
+    was_killed: bool,
+}
+
 async fn perform(
     job: Job,
-    settings: &Settings,
-    volume: &Volume,
+    place: Place<'_>,
     mut reporter: Reporter,
     mut record: Record,
     interrupts: &mut Interrupts,
     work: impl AsyncFnOnce(&Repository<'_>, &mut Run, &mut Interrupts) -> Result<()>,
 ) -> Result<u8> {
+    let Place {
+        settings,
+        volume,
+        was_killed,
+    } = place;
     let verb = (job.verb != RESTIC).then(|| OsString::from(job.verb));
     let mut run = Run {
         args: verb.into_iter().chain(job.args.iter().cloned()).collect(),
         transcript: transcript(settings.environment.redactor()),
+        was_killed,
     };
     record.begin();
     if !job.dry_run {
@@ -243,6 +263,23 @@ impl Run {
         let text = format!("cloud-backup: {text}");
         let _ = std::io::stdout().write_all(text.as_bytes());
         self.transcript.tail.push(text.as_bytes());
+    }
+
+    /// Removes the lock that a killed run of the same job has left; a backup of restic would leave it to the next forget.
+    pub(super) async fn unlock_left(
+        &mut self,
+        repository: &Repository<'_>,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        if !self.was_killed {
+            return Ok(());
+        }
+        // Where it cannot be removed, the backup works all the same, or tells why it does not.
+        let unlock = async { Ok(repository.unlock_stale().await.unwrap_or(false)) };
+        if interrupts.unless(unlock).await? {
+            self.say("the last run was killed: the lock that it has left was removed\n");
+        }
+        Ok(())
     }
 
     /// Runs restic; where the repository is locked, removes stale locks and tries once more, waiting for live ones.

@@ -52,7 +52,7 @@ impl Taken {
         volume: &Volume,
         ready: Receiver<bool>,
     ) -> Result<Self> {
-        let plan = Plan::read(file, settings)?;
+        let plan = Plan::read_all(file, settings)?;
         let mut lock = lock::take(
             || volume.lock_scheduler(),
             |holder| Error::AnotherScheduler {

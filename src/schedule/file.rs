@@ -96,8 +96,19 @@ pub enum Kind {
     },
 }
 
-/// Reads the bytes of the file. An error has every refusal, in the order of the lines.
+/// Reads the bytes of the file, in which nothing may be wrong.
 pub fn parse(bytes: &[u8]) -> Result<Plan, Vec<Refusal>> {
+    let (plan, refusals) = read(bytes);
+    if refusals.is_empty() {
+        Ok(plan)
+    } else {
+        Err(refusals)
+    }
+}
+
+/// What can be kept of the file, and every refusal, in the order of the lines.
+#[must_use]
+pub fn read(bytes: &[u8]) -> (Plan, Vec<Refusal>) {
     let mut refusals = Vec::new();
     let sections = ini::read(bytes, &mut refusals);
     let global = global::read(&sections, &mut refusals);
@@ -108,13 +119,11 @@ pub fn parse(bytes: &[u8]) -> Result<Plan, Vec<Refusal>> {
             "the file has no job: write a section such as [job-exec \"backup\"]",
         ));
     }
-    if refusals.is_empty() {
-        return Ok(Plan {
-            jobs,
-            save_folder: global.save_folder,
-            keep_logs_days: global.keep_logs_days,
-        });
-    }
     refusals.sort_by_key(|refusal| refusal.line);
-    Err(refusals)
+    let plan = Plan {
+        jobs,
+        save_folder: global.save_folder,
+        keep_logs_days: global.keep_logs_days,
+    };
+    (plan, refusals)
 }

@@ -108,7 +108,7 @@ impl Sink {
         self
     }
 
-    /// The last line that was not empty.
+    /// The last line that says something; what our commands advise to do does not count.
     pub(super) fn last_line(&self) -> &str {
         &self.last_line
     }
@@ -151,7 +151,8 @@ impl Sink {
         if let To::Log { job } = &self.to {
             tracing::info!("{job}: {said}");
         }
-        if !said.is_empty() {
+        // What to do is a line of its own, under what happened.
+        if !said.is_empty() && !said.starts_with("  -> ") {
             self.last_line = said;
         }
         self.line.clear();
@@ -206,8 +207,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_has_the_output_without_secrets() {
-        let (text, sink) = written(b"one\nsecret-word two\n\n", &["secret-word"]).await;
-        assert_eq!(text, "one\n[redacted] two\n\n");
+        let (text, sink) = written(b"one\nsecret-word two\n  -> three\n\n", &["secret-word"]).await;
+        assert_eq!(text, "one\n[redacted] two\n  -> three\n\n");
         assert_eq!(sink.last_line(), "[redacted] two");
     }
 

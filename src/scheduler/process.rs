@@ -15,13 +15,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::grace::Grace;
 use crate::plan::Job;
+use crate::report::Deadlines;
 use crate::schedule::Kind;
 use crate::supervise::{Invocation, exit_code, signal_exit_code};
 
 use super::words;
 
-/// A job that was told to end at its timeout has this long, to release restic's lock and to report.
-const AFTER_TIMEOUT: Duration = Duration::from_secs(40);
+/// What ends the job of the schedule itself takes, beside its two deadlines.
+const SLACK: Duration = Duration::from_secs(3);
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +145,11 @@ pub(super) async fn wait(
         tokio::select! {
             status = child.wait() => {
                 return match (status, asked) {
-                    (_, Some(End::TimedOut { after, .. })) => End::TimedOut { after, killed },
+                    (status, Some(End::TimedOut { after, .. })) => {
+                        // One that died of the signal was not there yet to handle it, and could not report.
+                        let died = job.reports && status.is_ok_and(|status| status.signal().is_some());
+                        End::TimedOut { after, killed: killed || died }
+                    }
                     (Ok(status), Some(_)) if ended(status) == End::Exited(0) => End::Exited(0),
                     (_, Some(end)) => end,
                     (Ok(status), None) => ended(status),
@@ -160,7 +165,7 @@ pub(super) async fn wait(
                 // Our jobs know by this signal that it is the timeout, and report it as that.
                 let signal = if job.reports { Signal::SIGALRM } else { Signal::SIGTERM };
                 signal_group(child, signal);
-                kill_at = Instant::now() + AFTER_TIMEOUT;
+                kill_at = Instant::now() + after_timeout(job, grace);
                 let after = job.job.timeout.unwrap_or_default();
                 asked = Some(End::TimedOut { after, killed });
             }
@@ -169,6 +174,15 @@ pub(super) async fn wait(
                 killed = true;
             }
         }
+    }
+}
+
+/// How long a job has that was told to end at its timeout: to release restic's lock, and where it reports to do so.
+fn after_timeout(job: &Job, grace: Grace) -> Duration {
+    if job.reports {
+        grace.restic() + Deadlines::default().total + SLACK
+    } else {
+        grace.restic() + grace.report()
     }
 }
 

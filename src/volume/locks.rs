@@ -49,6 +49,8 @@ pub struct Serves {
 #[derive(Debug)]
 pub struct Lock {
     pub(super) file: Flock<std::fs::File>,
+    /// Its last holder has not released it but was killed.
+    pub(super) was_left: bool,
 }
 
 /// One of the runs of restic on this volume.
@@ -81,6 +83,18 @@ impl Lock {
             schedule: Some(file.to_owned()),
             ..Holder::ourselves()
         })
+    }
+
+    /// Whether its last holder was killed, or lost its power.
+    #[must_use]
+    pub fn was_left(&self) -> bool {
+        self.was_left
+    }
+
+    /// Gives it back in an orderly way: the next holder finds no name in it.
+    pub fn release(self) {
+        // The lock itself goes in any case.
+        let _ = self.file.set_len(0);
     }
 
     fn write(&mut self, holder: &Holder) -> io::Result<()> {
@@ -185,7 +199,8 @@ pub(super) fn lock(path: &Path) -> Result<Locking> {
     let file = open_lock(path).map_err(cannot)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(file) => {
-            let mut lock = Lock { file };
+            let was_left = file.metadata().is_ok_and(|meta| meta.len() > 0);
+            let mut lock = Lock { file, was_left };
             // On a full volume the holder stays unnamed: what frees space must still run.
             let _ = lock.sign(None);
             Ok(Locking::Ours(lock))

@@ -9,6 +9,7 @@
 //! - `pieces TEXT`: the text byte by byte, each in a write of its own
 //! - `flood MB`: so many megabytes of lines with characters of one to four bytes
 //! - `sleep MILLISECONDS`
+//! - `deaf`: from here on SIGINT and SIGTERM do nothing
 //! - `signal NUMBER`: to itself
 //! - `exit CODE`
 
@@ -17,10 +18,13 @@
 
 use std::io::{BufWriter, Write, stdout};
 use std::process::exit;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::register;
 
 /// The repository id that it shows.
 const ID: &str = "fa4e000000000000000000000000000000000000000000000000000000000000";
@@ -60,12 +64,19 @@ fn act(line: &str) {
         "pieces" => pieces(value),
         "flood" => flood(number()),
         "sleep" => sleep(Duration::from_millis(number())),
+        "deaf" => deaf(),
         "signal" => raise(
             Signal::try_from(i32::try_from(number()).expect("a small number")).expect("a signal"),
         )
         .expect("a raised signal"),
         "exit" => exit(i32::try_from(number()).expect("a small number")),
         unknown => panic!("{unknown:?} is no action"),
+    }
+}
+
+fn deaf() {
+    for signal in [SIGINT, SIGTERM] {
+        register(signal, Arc::default()).expect("a handler that does nothing");
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Their names (container, network, image) are fixed: one test, and one run of it at a time on a machine.
 
-use crate::harness::{docker, image};
-use crate::project::{Project, shipped};
+use serde_json::Value;
+
+use crate::harness::{Container, docker, image};
+use crate::project::{Project, WITHOUT_SOCKET, shipped};
 
 /// The image under test in the place of the published one, for one test at a time.
 struct Published {
@@ -115,4 +117,94 @@ fn the_files_as_shipped_back_up_and_forget_after_the_edits_of_the_guide() {
     project.compose(["down", "--volumes"]).ok();
     let volumes = docker(["volume", "ls", "--quiet"]).ok().stdout;
     assert!(!volumes.contains("cub-test-compose"), "{volumes}");
+}
+
+/// What Compose makes of a file of the project.
+fn config(project: &Project, file: &str) -> Value {
+    let shown = project.compose(["-f", file, "config", "--format", "json"]);
+    serde_json::from_str(&shown.ok().stdout).expect("JSON")
+}
+
+#[test]
+fn without_the_socket_the_service_differs_in_its_command_and_two_volumes_only() {
+    let project = Project::beside_others();
+    let mut with = config(&project, "compose.yaml");
+    let mut without = config(&project, WITHOUT_SOCKET);
+    let service = |config: &mut Value, key: &str| {
+        let service = config["services"]["cloud-backup"].as_object_mut();
+        service.expect("the service").remove(key).expect(key)
+    };
+    assert_eq!(
+        service(&mut with, "command"),
+        serde_json::json!(["start-server"])
+    );
+    assert_eq!(
+        service(&mut without, "command"),
+        serde_json::json!(["start-server", "--schedule", "/etc/ofelia/config.ini"])
+    );
+    let volumes = service(&mut with, "volumes");
+    let volumes = volumes.as_array().expect("volumes");
+    let more = service(&mut without, "volumes");
+    let mut more = more.as_array().expect("volumes").clone();
+    more.retain(|volume| !volumes.contains(volume));
+    let targets: Vec<&Value> = more.iter().map(|volume| &volume["target"]).collect();
+    assert_eq!(targets, ["/etc/ofelia/config.ini", "/var/log/ofelia"]);
+    assert_eq!(more[0]["read_only"], true);
+
+    let removed = with["services"].as_object_mut().expect("services");
+    let ofelia = removed.remove("ofelia").expect("Ofelia");
+    assert!(ofelia.to_string().contains("docker.sock"));
+    assert!(!without.to_string().contains("docker.sock"));
+    let kept = without["volumes"].as_object_mut().expect("volumes");
+    kept.remove("cloud-backup-logs").expect("its logs");
+    assert_eq!(with, without);
+}
+
+#[test]
+fn the_file_without_the_socket_runs_the_jobs_of_the_shipped_schedule() {
+    let _published = Published::new();
+    let project = Project::as_shipped();
+    project.edit_sources_of(WITHOUT_SOCKET);
+    project.set("BACKUP_REMOTE", "/home/user/storage");
+    project.set("RESTIC_PASSWORD", "planted");
+    project.set("TZ", "Europe/Rome");
+    // What is nightly comes at once here; the checks are the user's own, and stay the placeholders that they are.
+    project.edit(
+        "ofelia-config.ini",
+        "schedule = 0 0 2 * * *",
+        "schedule = */5 * * * * *",
+    );
+    let compose = |args: &[&str]| {
+        project.compose(
+            ["-f", WITHOUT_SOCKET]
+                .into_iter()
+                .chain(args.iter().copied()),
+        )
+    };
+    compose(&["down", "--volumes"]).ok();
+    compose(&["up", "--detach", "--remove-orphans"]).ok();
+    let container = Container {
+        id: "cloud-backup".to_owned(),
+    };
+    let said = |text: &str| {
+        container.wait_for(&format!("the log says {text:?}"), |container| {
+            container.logs().contains(text)
+        });
+    };
+    said("4 jobs are scheduled, in Europe/Rome: the next is due at ");
+    said("backup: ended well");
+    docker(["exec", "--user=user", "cloud-backup", "healthcheck"]).ok();
+    let snapshots = container
+        .exec(["restic", "snapshots", "--json"])
+        .ok()
+        .stdout;
+    let list: Value = serde_json::from_str(snapshots.trim()).expect("JSON");
+    assert_eq!(list[0]["hostname"], "my-VM");
+    assert_eq!(list[0]["paths"][0], "/backup/dir1");
+    let logs = container.exec(["ls", "/var/log/ofelia"]).ok().stdout;
+    for ending in ["_backup.stdout.log", "_backup.stderr.log", "_backup.json"] {
+        assert!(logs.contains(ending), "{logs}");
+    }
+    assert!(!container.logs().contains("ERROR"), "{}", container.logs());
+    compose(&["down", "--volumes"]).ok();
 }

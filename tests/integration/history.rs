@@ -21,7 +21,7 @@ impl Installation {
             "--rm",
             "--network=none",
             &home,
-            &reader(),
+            &example("show-history"),
             "--entrypoint=/show-history",
             &image,
         ]))
@@ -39,13 +39,13 @@ impl Installation {
     }
 }
 
-/// Mounts the example that prints the history.
-fn reader() -> String {
+/// Mounts an example at the top of the tree.
+pub fn example(name: &str) -> String {
     let test = std::env::current_exe().expect("the test's own path");
     let profile = test.ancestors().nth(2).expect("the folder of the profile");
-    let example = profile.join("examples/show-history");
+    let example = profile.join("examples").join(name);
     assert!(example.exists(), "it is not there: cargo build --examples");
-    format!("--volume={}:/show-history:ro", example.display())
+    format!("--volume={}:/{name}:ro", example.display())
 }
 
 fn parsed(shown: &Ended) -> Vec<Value> {
@@ -283,7 +283,7 @@ fn a_history_that_cannot_be_written_is_one_warning() {
 fn a_full_volume_is_one_warning_and_the_history_goes_on_when_there_is_room_again() {
     let installation = Installation::new().with([
         "--tmpfs=/home/user/.cloud-backup:size=256k,uid=1000,gid=1000,mode=0700",
-        &reader(),
+        &example("show-history"),
     ]);
     installation.write("a", "one");
     let server = installation.server();

@@ -38,6 +38,7 @@ mod report;
 mod restic_job;
 mod rig;
 mod root_files;
+mod scheduler;
 mod secrets;
 mod server;
 mod status;

@@ -27,7 +27,8 @@ impl SlowBackup {
     }
 }
 
-fn has_lock(server: &Container) -> bool {
+/// Whether the repository of the volume has a lock.
+pub fn has_lock(server: &Container) -> bool {
     !server
         .shell("ls /home/user/storage/locks")
         .stdout
@@ -43,7 +44,7 @@ fn zombies(container: &Container) -> String {
 }
 
 /// What a stranger to our program finds: the locks that are left in the repository.
-fn locks_left(installation: &Installation) -> String {
+pub fn locks_left(installation: &Installation) -> String {
     let locks = installation.run_program(
         "/usr/bin/restic",
         ["--repo=/home/user/storage", "--no-lock", "list", "locks"],

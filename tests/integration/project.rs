@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 use crate::harness::{Ended, docker, image};
 use crate::rig::{CA_FILE, Realm, Rig, attend, login_settings, unique};
 
-/// A folder with `compose.yaml`, `.env` and `ofelia-config.ini`; its containers, volume and network go with it.
+/// The other compose file.
+pub const WITHOUT_SOCKET: &str = "compose.no-socket.yaml";
+
+/// A folder with the compose files, `.env` and `ofelia-config.ini`; its containers, volume and network go with it.
 pub struct Project {
     folder: tempfile::TempDir,
     name: String,
@@ -77,6 +80,7 @@ impl Project {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (file, as_file) in [
             ("compose.yaml", "compose.yaml"),
+            (WITHOUT_SOCKET, WITHOUT_SOCKET),
             ("ofelia-config.ini", "ofelia-config.ini"),
             (".env.example", ".env"),
         ] {
@@ -135,12 +139,18 @@ impl Project {
     /// Puts a folder with one file, which tells its name, in the place of each directory that the guide has the user edit.
     #[track_caller]
     pub fn edit_sources(&self) {
+        self.edit_sources_of("compose.yaml");
+    }
+
+    /// The same in another compose file.
+    #[track_caller]
+    pub fn edit_sources_of(&self, file: &str) {
         for (shipped, name) in [
             ("- /local/directory/to/backup/:", "one"),
             ("- /another/local/directory/to/backup/:", "other"),
         ] {
             let source = format!("- {}:", self.source(name).display());
-            self.edit("compose.yaml", shipped, &source);
+            self.edit(file, shipped, &source);
         }
     }
 
@@ -240,6 +250,11 @@ impl Drop for Project {
             docker(["rm", "--force", "--volumes", container]);
         }
         self.compose(["down", "--volumes"]);
+        // Those of the other compose file.
+        let volumes = docker(["volume", "ls", "--quiet", "--filter", &label]).stdout;
+        for volume in volumes.lines() {
+            docker(["volume", "rm", volume]);
+        }
     }
 }
 
