@@ -117,6 +117,16 @@ pub enum Verb {
     },
     /// Print the storage's credentials as AWS tools want them (credential_process)
     CredentialProcess,
+    /// Tell how jobs, server, login and repository stand
+    #[command(after_help = "Ends with 0 where all is well, with 1 where something is not.")]
+    Status {
+        /// The schedule file (default: the running scheduler's, else /etc/ofelia/config.ini where it is there)
+        #[arg(long, value_name = "FILE")]
+        schedule: Option<PathBuf>,
+        /// For programs: as JSON, see docs/scheduling.md
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell whether the server works (the image's HEALTHCHECK)
     Healthcheck,
 }

@@ -25,6 +25,7 @@ mod record;
 mod restic;
 mod schedule;
 mod start_server;
+mod status;
 mod with_repository;
 
 /// Runs the command to its end and gives its exit code.
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
             Verb::Restic { args } => restic::run(args).await,
+            Verb::Status { schedule, json } => status::run(schedule, json).await,
             Verb::Healthcheck => healthcheck::run().await,
         }
     });

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
@@ -21,6 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 /// Version 2 lists objects with their sizes; rclone serves no other.
 const LISTING: &str = "application/vnd.x.restic.rest.v2";
+
+/// A file of a list.
+#[derive(Debug, Deserialize)]
+struct ListedFile {
+    size: u64,
+}
 
 /// A REST server that serves one repository.
 #[derive(Debug)]
@@ -154,18 +161,41 @@ impl Endpoint {
         Ok(list.map_or(0, |list| list.len()))
     }
 
+    /// How many bytes the files of the repository take on the storage; `None` where that is not known in time.
+    pub async fn size(&self, deadline: Duration) -> Option<u64> {
+        let sum = async {
+            let mut size = 0;
+            for kind in ["data", "index", "snapshots", "keys"] {
+                let request = self.request(Method::GET, &format!("{kind}/"));
+                let answer = request.timeout(deadline).send().await.ok()?;
+                if answer.status() != StatusCode::OK {
+                    return None;
+                }
+                let files: Option<Vec<ListedFile>> = answer.json().await.ok()?;
+                let sizes = files.unwrap_or_default();
+                size += sizes.iter().map(|file| file.size).sum::<u64>();
+            }
+            Some(size)
+        };
+        tokio::time::timeout(deadline, sum).await.ok().flatten()
+    }
+
     async fn ask(&self, method: Method, resource: &str) -> Result<reqwest::Response> {
-        let mut request = self
-            .client
-            .request(method, format!("{}/{resource}", self.url))
-            .header("Accept", LISTING);
-        if let Some((username, password)) = &self.login {
-            request = request.basic_auth(username, Some(password));
-        }
-        request
+        self.request(method, resource)
             .send()
             .await
             .map_err(|_| Error::NoAnswer { after: ATTEMPT })
+    }
+
+    fn request(&self, method: Method, resource: &str) -> reqwest::RequestBuilder {
+        let request = self
+            .client
+            .request(method, format!("{}/{resource}", self.url))
+            .header("Accept", LISTING);
+        match &self.login {
+            Some((username, password)) => request.basic_auth(username, Some(password)),
+            None => request,
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! One SQLite file in the volume, written by the jobs themselves, whatever started them. It stands in nobody's way:
 //! each call ends within [`PATIENCE`] unless the disk itself hangs, and a damaged file is set aside, said, and begun
-//! anew. `file` opens it, `rows` has its tables, `scheduled` what is kept of schedules, `live` proves whether a run
-//! without an end still runs.
+//! anew. `file` opens it, `rows` has its tables, `past` sums up a job's, `scheduled` has what is kept of schedules, `live`
+//! proves whether a run without an end still runs.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,10 +16,12 @@ use crate::repository::Figures;
 
 mod file;
 mod live;
+mod past;
 mod rows;
 mod scheduled;
 
 pub use live::Live;
+pub use past::{Known, Past};
 pub use scheduled::{Attempt, Scheduled};
 
 /// So long all waiting for others who use the history takes.

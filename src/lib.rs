@@ -20,6 +20,7 @@ pub mod init;
 pub mod jwt;
 pub mod keeper;
 pub mod log;
+pub mod moment;
 pub mod plan;
 pub mod privileges;
 pub mod reading;
@@ -34,6 +35,7 @@ pub mod trouble;
 pub mod trust;
 pub mod unreachable;
 pub mod volume;
+pub mod watch;
 
 use error::{Error, Result};
 

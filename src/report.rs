@@ -1,7 +1,7 @@
 //! Tells Healthchecks of a run: that it began, and how it ended, with a body that says so in its first line.
 //!
-//! Implements Healthchecks' pinging API (<https://healthchecks.io/docs/http_api/>): `<url>/start`, `<url>/<exit code>`
-//! and `<url>/log`, each with the run's id (`rid`). A report never delays the beginning of a job, delays its end by a fixed time at most, and changes no result.
+//! Implements Healthchecks' pinging API (<https://healthchecks.io/docs/http_api/>): `<url>/start`, `<url>/<exit code>`,
+//! `<url>/fail` and `<url>/log`, each with the run's id (`rid`). A report never delays the beginning of a job, delays its end by a fixed time at most, and changes no result.
 
 use std::time::Duration;
 
@@ -125,6 +125,11 @@ impl Reporter {
     /// Tells something that does not change the check's state.
     pub async fn log(self, report: &Report) -> Delivery {
         self.send("log".to_owned(), report).await
+    }
+
+    /// Tells that something is wrong with a job that no run of it tells.
+    pub async fn fail(self, report: &Report) -> Delivery {
+        self.send("fail".to_owned(), report).await
     }
 
     async fn send(mut self, signal: String, report: &Report) -> Delivery {

@@ -22,10 +22,12 @@ use crate::volume::{Presence, Volume};
 
 mod connections;
 mod findings;
+mod inventory;
 mod proof;
 mod retention;
 
 pub use findings::{Figures, Findings};
+pub use inventory::Group;
 pub use proof::is_there_now;
 pub use retention::{Retention, Surplus};
 
@@ -217,13 +219,23 @@ impl<'a> Repository<'a> {
         transcript.findings.judge(&streamed)
     }
 
-    /// Runs restic for its output, which is read whole; an error carries restic's last words.
+    /// Runs restic for its output, remarks included, which is read whole; an error carries restic's last words.
     async fn short_run(&self, args: &[&str]) -> Result<String> {
+        self.output(args, true, SHORT_RUN).await
+    }
+
+    /// The same within this time; `remarks`: with what restic says on standard error.
+    async fn output(&self, args: &[&str], remarks: bool, deadline: Duration) -> Result<String> {
         let invocation = self.invocation(args.iter().map(OsString::from));
-        let expression = invocation.expression().stderr_to_stdout().stdout_capture();
+        let expression = invocation.expression();
+        let expression = if remarks {
+            expression.stderr_to_stdout().stdout_capture()
+        } else {
+            expression.stdout_capture().stderr_capture()
+        };
         let run = move || -> std::io::Result<Option<std::process::Output>> {
             let handle = expression.start()?;
-            let output = handle.wait_timeout(SHORT_RUN)?.cloned();
+            let output = handle.wait_timeout(deadline)?.cloned();
             if output.is_none() {
                 handle.kill()?;
             }
@@ -236,10 +248,13 @@ impl<'a> Repository<'a> {
                 source: error.into(),
             })?
             .map_err(|source| invocation.cannot_start(source))?;
-        let output = ended.ok_or(Error::NoAnswer { after: SHORT_RUN })?;
+        let output = ended.ok_or(Error::NoAnswer { after: deadline })?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let aside = String::from_utf8_lossy(&output.stderr);
         let mut findings = Findings::default();
-        text.lines().for_each(|line| findings.read(line));
+        // What is no remark is not read where remarks have a stream of their own: it may be one line of megabytes.
+        let said = if remarks { text.lines() } else { aside.lines() };
+        said.for_each(|line| findings.read(line));
         findings.judge(&Streamed {
             status: output.status,
             interrupted: None,

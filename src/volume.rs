@@ -20,6 +20,8 @@ use locks::{held_by, lock, wait_for};
 
 /// Held by the keeper of the login.
 const LOGIN_LOCK: &str = "run/login.lock";
+/// Held by the scheduler.
+const SCHEDULER_LOCK: &str = "run/schedule.lock";
 
 /// The folders of this program in the volume.
 #[derive(Debug, Clone)]
@@ -100,13 +102,13 @@ impl Volume {
 
     /// Takes the lock that makes its holder the one scheduler of this volume.
     pub fn lock_scheduler(&self) -> Result<Locking> {
-        lock(&self.root.join("run/schedule.lock"))
+        lock(&self.root.join(SCHEDULER_LOCK))
     }
 
-    /// Who schedules jobs: `None` and `Some(None)` as with [`Self::server`].
+    /// Who schedules the jobs of this volume: `None` and `Some(None)` as with [`Self::server`].
     #[allow(clippy::option_option)]
     pub fn scheduler(&self) -> Result<Option<Option<Holder>>> {
-        held_by(self.root.join("run/schedule.lock"))
+        held_by(self.root.join(SCHEDULER_LOCK))
     }
 
     /// Who keeps the login: `None` and `Some(None)` as with [`Self::server`].
@@ -223,6 +225,21 @@ mod tests {
         assert!(Holder::describe(holder.as_ref()).contains("since 20"));
         drop(first);
         assert!(matches!(volume.lock_server().unwrap(), Locking::Ours(_)));
+    }
+
+    #[test]
+    fn a_scheduler_tells_which_file_it_keeps() {
+        let home = tempfile::tempdir().unwrap();
+        let volume = Volume::open(home.path()).unwrap();
+        assert!(volume.scheduler().unwrap().is_none());
+        let Locking::Ours(mut lock) = volume.lock_scheduler().unwrap() else {
+            panic!("the first lock is ours")
+        };
+        lock.sign_schedule(Path::new("/etc/jobs.ini")).unwrap();
+        let holder = volume.scheduler().unwrap().flatten().unwrap();
+        assert_eq!(holder.schedule.as_deref(), Some(Path::new("/etc/jobs.ini")));
+        drop(lock);
+        assert!(volume.scheduler().unwrap().is_none());
     }
 
     #[test]

@@ -5,16 +5,22 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::repository::is_there_now;
+use crate::settings::Settings;
 use crate::volume::Volume;
 
 use super::login;
 use super::with_repository::running_server;
 
 /// Below the image's `HEALTHCHECK --timeout`, so that there is time to say what is wrong.
-const DEADLINE: Duration = Duration::from_secs(12);
+pub(super) const DEADLINE: Duration = Duration::from_secs(12);
 
 pub(super) async fn run() -> Result<u8> {
-    let healthy = tokio::time::timeout(DEADLINE, check())
+    let check = async {
+        let settings = super::settings()?;
+        let volume = Volume::open(&settings.home)?;
+        check(&settings, &volume).await
+    };
+    let healthy = tokio::time::timeout(DEADLINE, check)
         .await
         .unwrap_or(Err(Error::NoAnswer { after: DEADLINE }))
         .map_err(|error| Error::Unhealthy(error.to_string()))?;
@@ -23,13 +29,12 @@ pub(super) async fn run() -> Result<u8> {
     Ok(0)
 }
 
-async fn check() -> Result<String> {
-    let settings = super::settings()?;
-    let volume = Volume::open(&settings.home)?;
-    match running_server(&settings, &volume).await? {
+/// Why the server of this volume is healthy; an error says why it is not.
+pub(super) async fn check(settings: &Settings, volume: &Volume) -> Result<String> {
+    match running_server(settings, volume).await? {
         Some(endpoint) => {
-            login::require_health(&settings, &volume).await?;
-            let there = is_there_now(&endpoint, &volume, &settings.remote).await?;
+            login::require_health(settings, volume).await?;
+            let there = is_there_now(&endpoint, volume, &settings.remote).await?;
             let what = if there {
                 "serving the repository"
             } else {

@@ -50,15 +50,23 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     }
     let account = interrupts
         .unless(saved_account(settings, login, &current))
-        .await?;
-    let client = account.client();
+        .await;
+    let client = match account {
+        Ok(account) => Some(account.client()),
+        // Whose it is stands in a file of its own.
+        Err(Error::Login(trouble @ Trouble::LoginEnded { .. })) => {
+            say(&format!("The saved login cannot be read: {trouble}.\n"));
+            None
+        }
+        Err(error) => return Err(error),
+    };
     configuration::write_files(&settings.home, login)?;
     let owner = match &current.about {
         Some(about) => Owner::from(about),
         None => owner_by_token(settings, login, &volume, interrupts).await?,
     };
     let new = interrupts
-        .unless(device_login::log_in(settings, login, &volume, Some(client)))
+        .unless(device_login::log_in(settings, login, &volume, client))
         .await?;
     if !force {
         require_same_person(&owner, login, &new.about)?;

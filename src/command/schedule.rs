@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, channel};
 
 use crate::error::{Error, Result};
 use crate::plan::{DEFAULT_FILE, Plan};
@@ -12,6 +12,7 @@ use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Lock, Volume};
+use crate::watch;
 
 use super::lock;
 
@@ -22,14 +23,14 @@ pub(super) async fn run(file: Option<PathBuf>) -> Result<u8> {
     let volume = Volume::open(&settings.home)?;
     let file = file.unwrap_or_else(|| DEFAULT_FILE.into());
     // Whether a server is ready is not known here: each job asks for itself.
-    let (_sender, ready) = watch::channel(true);
+    let (_sender, ready) = channel(true);
     let mut taken = Taken::new(&file, &settings, &volume, ready).await?;
     let end = tokio::select! {
         signal = interrupts.next() => {
             tracing::info!("stopping on {signal}");
             Ok(0)
         }
-        error = taken.scheduler.keep() => Err(error),
+        error = taken.keep(&settings, &volume) => Err(error),
     };
     taken.scheduler.stop().await;
     tracing::info!("stopped");
@@ -39,6 +40,7 @@ pub(super) async fn run(file: Option<PathBuf>) -> Result<u8> {
 /// The scheduler of the volume, and the lock that makes it the only one.
 pub(super) struct Taken {
     pub(super) scheduler: Scheduler,
+    plan: Plan,
     _lock: Lock,
 }
 
@@ -48,7 +50,7 @@ impl Taken {
         file: &Path,
         settings: &Settings,
         volume: &Volume,
-        ready: watch::Receiver<bool>,
+        ready: Receiver<bool>,
     ) -> Result<Self> {
         let plan = Plan::read_all(file, settings)?;
         let mut lock = lock::take(
@@ -61,11 +63,20 @@ impl Taken {
         if let Err(error) = lock.sign_schedule(file) {
             tracing::warn!("cannot tell in the volume which schedule file this is: {error}");
         }
-        let scheduler = Scheduler::new(plan, settings, volume, ready).await?;
+        let scheduler = Scheduler::new(plan.clone(), settings, volume, ready).await?;
         scheduler.introduce();
         Ok(Self {
             scheduler,
+            plan,
             _lock: lock,
         })
+    }
+
+    /// Runs the jobs and watches over them; gives the error that ends it.
+    pub(super) async fn keep(&mut self, settings: &Settings, volume: &Volume) -> Error {
+        tokio::select! {
+            error = self.scheduler.keep() => error,
+            never = watch::keep(&self.plan, settings, volume) => match never {},
+        }
     }
 }

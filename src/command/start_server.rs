@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::watch::{Sender, channel};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
@@ -15,10 +16,14 @@ use crate::settings::{Access, Settings};
 use crate::storage::{self, Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Lock, Serves, Volume};
+use crate::watch;
 
 use super::access::{self, StorageAccess};
 use super::lock;
 use super::schedule::Taken;
+
+/// Between two tries to tell where the server listens, on a volume that is full.
+const SIGN_AGAIN: Duration = Duration::from_secs(5);
 
 /// Serves, and runs the jobs of a schedule file where one is named.
 pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
@@ -34,7 +39,7 @@ pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
         },
     )
     .await?;
-    let (ready, is_ready) = watch::channel(false);
+    let (ready, is_ready) = channel(false);
     let mut jobs = match schedule {
         Some(file) => Some(Taken::new(&file, &settings, &volume, is_ready).await?),
         None => None,
@@ -58,7 +63,7 @@ pub(super) async fn run(schedule: Option<PathBuf>) -> Result<u8> {
 struct Parts<'a> {
     lock: &'a mut Lock,
     jobs: &'a mut Option<Taken>,
-    ready: &'a watch::Sender<bool>,
+    ready: &'a Sender<bool>,
 }
 
 /// Serves until a signal comes.
@@ -90,7 +95,8 @@ async fn serve(
         socket: socket.clone(),
         remote: settings.remote.to_string(),
     };
-    if let Err(error) = parts.lock.sign(Some(signature)) {
+    let signed = parts.lock.sign(Some(signature.clone()));
+    if let Err(error) = &signed {
         tracing::warn!("cannot tell in the volume where this server listens: {error}");
     }
     let end = tokio::select! {
@@ -98,7 +104,8 @@ async fn serve(
             tracing::info!("stopping on {signal}");
             Ok(())
         }
-        error = keep(parts.jobs.as_mut()) => Err(error),
+        error = keep(parts.jobs.as_mut(), settings, volume) => Err(error),
+        never = sign_later(parts.lock, signature), if signed.is_err() => match never {},
         never = tell(access.keeper(), server.endpoint(), settings, parts.ready) => match never {},
     };
     // Before what they use.
@@ -111,11 +118,22 @@ async fn serve(
     end
 }
 
-/// Runs the scheduled jobs where there are any; gives the error that ends it.
-async fn keep(jobs: Option<&mut Taken>) -> Error {
+/// Runs the scheduled jobs, or watches over those that Ofelia runs; gives the error that ends it.
+async fn keep(jobs: Option<&mut Taken>, settings: &Settings, volume: &Volume) -> Error {
     match jobs {
-        Some(jobs) => jobs.scheduler.keep().await,
-        None => std::future::pending().await,
+        Some(jobs) => jobs.keep(settings, volume).await,
+        None => match watch::keep_beside_ofelia(settings, volume).await {},
+    }
+}
+
+/// The volume may have room again: without the signature others wait in vain for it, the health check too.
+async fn sign_later(lock: &mut Lock, signature: Serves) -> Infallible {
+    loop {
+        tokio::time::sleep(SIGN_AGAIN).await;
+        if lock.sign(Some(signature.clone())).is_ok() {
+            tracing::info!("it is told in the volume where this server listens");
+            return std::future::pending().await;
+        }
     }
 }
 
@@ -159,7 +177,7 @@ async fn tell(
     keeper: Option<Handle>,
     endpoint: &Endpoint,
     settings: &Settings,
-    ready: &watch::Sender<bool>,
+    ready: &Sender<bool>,
 ) -> Infallible {
     let Some(mut keeper) = keeper else {
         ready.send_replace(tell_repository(endpoint, settings).await);

@@ -50,8 +50,8 @@ impl Error {
                 "Make room on the disk that has the volume (docker system df -v), then try again."
             }
             Self::Volume { .. } => {
-                "The volume at /home/user must be writable by uid 1000, and have space left (docker exec -u root cloud-backup \
-                 chown -R user /home/user)."
+                "The volume at /home/user must be writable by uid 1000 (docker compose run --rm --user root --entrypoint chown \
+                 cloud-backup -R user /home/user), and have space left."
             }
             Self::AnotherServer { .. } => {
                 "Stop that container first, or give this one a volume of its own."
@@ -142,6 +142,10 @@ impl Error {
     /// The same for the schedule file.
     fn remedy_of_schedule(&self) -> Option<&'static str> {
         Some(match self {
+            Self::ScheduleFile { source, .. } if source.kind() == ErrorKind::IsADirectory => {
+                "Docker makes a folder for a file that is not there: remove the folder, put ofelia-config.ini in its \
+                 place beside compose.yaml, then: docker compose up -d --force-recreate"
+            }
             Self::ScheduleFile { .. } => {
                 "Mount it into the container, readable for uid 1000: - ./ofelia-config.ini:/etc/ofelia/config.ini:ro"
             }

@@ -141,6 +141,26 @@ fn newest(
         .optional()
 }
 
+/// Hands over the runs of a command with these very arguments, the newest first, until `take` has enough; no dry runs.
+pub(super) fn newest_first(
+    database: &Connection,
+    command: &str,
+    args: &[String],
+    mut take: impl FnMut(Row) -> bool,
+) -> Result<()> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM runs WHERE command = ?1 AND arguments = ?2 AND dry_run = 0 ORDER BY number DESC"
+    );
+    let mut statement = database.prepare(&query)?;
+    let mut rows = statement.query(params![command, arguments(args)])?;
+    while let Some(found) = rows.next()? {
+        if !take(row(found)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn since(database: &Connection, time: Timestamp) -> Result<Vec<Row>> {
     let query = format!("SELECT {COLUMNS} FROM runs WHERE started >= ?1 ORDER BY number");
     let mut statement = database.prepare(&query)?;

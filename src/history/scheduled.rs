@@ -91,27 +91,66 @@ impl History {
         schedule: &str,
         now: Timestamp,
     ) -> super::Result<Timestamp> {
+        self.with(|database| Ok(known_since(database, job, schedule, now)?))
+    }
+
+    /// Makes these jobs, by their names and schedules, the ones that are known; new ones are known from now on.
+    ///
+    /// The others are forgotten: one that comes back later is new, and not overdue at once.
+    pub fn know_only(&self, jobs: &[(&str, &str)], now: Timestamp) -> super::Result<()> {
+        let names: Vec<&str> = jobs.iter().map(|(job, _)| *job).collect();
+        let names = serde_json::Value::from(names).to_string();
         self.with(|database| {
-            let found = database
-                .query_row(
-                    "SELECT since FROM seen WHERE job = ?1 AND schedule = ?2",
-                    [job, schedule],
-                    |row| time(0, row.get(0)?),
-                )
-                .optional()?;
-            if let Some(since) = found.filter(|since| *since <= now) {
-                return Ok(since);
-            }
             database.execute(
-                "INSERT OR REPLACE INTO seen (job, schedule, since) VALUES (?1, ?2, ?3)",
-                params![job, schedule, now.as_millisecond()],
+                "DELETE FROM seen WHERE job NOT IN (SELECT value FROM json_each(?1))",
+                [&names],
             )?;
-            Ok(now)
+            for (job, schedule) in jobs {
+                known_since(database, job, schedule, now)?;
+            }
+            Ok(())
         })
     }
 }
 
-fn scheduled(database: &Connection, job: &str, schedule: &str) -> Result<Option<Scheduled>> {
+/// Since when the job is known with this schedule, where it is.
+pub(super) fn seen(
+    database: &Connection,
+    job: &str,
+    schedule: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let found = database
+        .query_row(
+            "SELECT since FROM seen WHERE job = ?1 AND schedule = ?2",
+            [job, schedule],
+            |row| time(0, row.get(0)?),
+        )
+        .optional()?;
+    Ok(found.filter(|since| *since <= now))
+}
+
+fn known_since(
+    database: &Connection,
+    job: &str,
+    schedule: &str,
+    now: Timestamp,
+) -> Result<Timestamp> {
+    if let Some(since) = seen(database, job, schedule, now)? {
+        return Ok(since);
+    }
+    database.execute(
+        "INSERT OR REPLACE INTO seen (job, schedule, since) VALUES (?1, ?2, ?3)",
+        params![job, schedule, now.as_millisecond()],
+    )?;
+    Ok(now)
+}
+
+pub(super) fn scheduled(
+    database: &Connection,
+    job: &str,
+    schedule: &str,
+) -> Result<Option<Scheduled>> {
     database
         .query_row(
             "SELECT anchor, done, attempt FROM scheduled WHERE job = ?1 AND schedule = ?2",

@@ -11,6 +11,7 @@ use super::*;
 
 mod damage;
 mod others;
+mod past;
 
 /// A history in a folder of its own.
 struct Scene {

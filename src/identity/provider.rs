@@ -90,6 +90,8 @@ impl Provider {
     /// Registration forbids its fourth redirect URI to an application of type "web": who refuses it for that is asked
     /// for a native client without any.
     pub async fn register(&self, name: &str, scope: &str) -> Result<Client, Trouble> {
+        // A client that cannot log in would only be left behind there.
+        self.device_endpoint()?;
         let Some(endpoint) = &self.endpoints.registration else {
             return Err(Trouble::NotRegistered {
                 detail: "its discovery document names no registration endpoint".to_owned(),

@@ -31,8 +31,7 @@ pub(super) async fn keep(part: &mut Part) {
     let mut renewer = match Renewer::new(part, answering.is_some()) {
         Ok(renewer) => renewer,
         Err(trouble) => {
-            part.publish(Err(trouble));
-            let _ = part.stop.wait_for(Option::is_some).await;
+            wait_for_room(part, trouble).await;
             return;
         }
     };
@@ -70,6 +69,21 @@ pub(super) async fn keep(part: &mut Part) {
     let patience = part.stop.borrow().unwrap_or(Patience::Hurried);
     renewer.end(patience).await;
     drop(answering);
+}
+
+/// What an agent needs cannot be made, as on a full volume: this is told, and after a while the caller begins anew.
+async fn wait_for_room(part: &mut Part, trouble: Trouble) {
+    part.publish(Err(trouble.clone()));
+    let pause = tokio::time::sleep(LONGEST_PAUSE);
+    tokio::pin!(pause);
+    loop {
+        tokio::select! {
+            () = &mut pause => return,
+            // Who wished may have gone.
+            Some(wish) = part.wishes.recv() => drop(wish.send(Err(trouble.clone()))),
+            _ = part.stop.wait_for(Option::is_some) => return,
+        }
+    }
 }
 
 /// When the next renewal is due.

@@ -65,7 +65,7 @@ fn a_job_of_another_container_or_user_is_refused_by_its_line() {
             "container is web",
         ),
         (
-            "container = cloud-backup\ncommand = backup /b\nuser = root",
+            "container = cloud-backup\ncommand = cat /b\nuser = root",
             1,
             "user is root",
         ),
@@ -76,6 +76,12 @@ fn a_job_of_another_container_or_user_is_refused_by_its_line() {
         assert!(refusal.message.starts_with(told), "{refusal}");
         assert_eq!(refusal.line, line, "{refusal}");
     }
+}
+
+#[test]
+fn a_command_of_ours_goes_on_as_the_images_user_though_the_file_says_root() {
+    let lines = "container = cloud-backup\ncommand = backup /b\nuser = root";
+    assert_eq!(read(&job("job-exec", lines), &[]).unwrap().refusals, []);
 }
 
 #[test]

@@ -67,6 +67,12 @@ impl Schedule {
         self.zone.as_ref()
     }
 
+    /// Whether it counts from a beginning (`@every`), so that the words alone do not tell when its times are.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        matches!(self.times, Times::Every(_))
+    }
+
     pub(super) fn times(&self) -> &Times {
         &self.times
     }

@@ -16,6 +16,8 @@ pub const SECTION: &str = "infncloud";
 const ISSUER: &str = "https://iam.cloud.infn.it/";
 /// The account's name in oidc-agent, as the guide has it.
 const ACCOUNT: &str = "infncloud";
+/// How the names of oidc-agent's own files beside the accounts begin.
+const OF_THE_AGENT: &str = "issuer.config";
 /// What the guide asks for; `offline_access` is what gives a refresh token.
 const SCOPE: &str = "openid profile offline_access email";
 /// What INFN's object storage wants in the token.
@@ -114,7 +116,8 @@ pub(super) fn parse(
         .as_deref()
         .map(|url| https("OIDC_DEVICE_ENDPOINT", url.trim(), problems));
     let account = text(&raw.oidc_account, ACCOUNT);
-    if account.contains('/') || account.starts_with(['-', '.']) {
+    if account.contains('/') || account.starts_with(['-', '.']) || account.starts_with(OF_THE_AGENT)
+    {
         problems.push(Problem::new(
             "OIDC_ACCOUNT",
             "must be a plain name such as infncloud",

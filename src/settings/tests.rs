@@ -250,6 +250,20 @@ fn a_path_that_leaves_the_bucket_is_refused() {
 }
 
 #[test]
+fn a_login_is_not_named_like_a_file_of_the_agents_own() {
+    for name in ["issuer.config", "issuer.config.d", "../x", ".x", "-x"] {
+        let said = message(read([
+            ("AAI_USER", "jdoe"),
+            ("OIDC_PASSWORD", "p"),
+            ("BACKUP_BUCKET", "backup/VM1"),
+            ("RESTIC_PASSWORD", "p"),
+            ("OIDC_ACCOUNT", name),
+        ]));
+        assert!(said.contains("OIDC_ACCOUNT must be a plain name"), "{said}");
+    }
+}
+
+#[test]
 fn the_port_is_one_that_a_user_may_open() {
     for (text, port) in [("1024", 1024), ("65535", 65535), (" 9000 ", 9000)] {
         let settings = local_with(&[("RESTIC_REST_PORT", text)]).unwrap();

@@ -77,7 +77,7 @@ impl Lock {
         })
     }
 
-    /// The same of a scheduler: which file it keeps.
+    /// Tells in the lock's file who we are, and which schedule file we keep.
     pub fn sign_schedule(&mut self, file: &Path) -> io::Result<()> {
         self.write(&Holder {
             schedule: Some(file.to_owned()),

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
 /// In the order of the help.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "config",
     "reauth",
     "check-refresh-token",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 11] = [
     "rclone",
     "oidc-token",
     "credential-process",
+    "status",
     "healthcheck",
 ];
 

@@ -193,6 +193,24 @@ fn jobs_run_where_the_volume_has_no_space_left() {
 }
 
 #[test]
+fn a_server_that_began_on_a_full_volume_is_healthy_once_there_is_room() {
+    let installation = Installation::new().env("BACKUP_REMOTE", "/tmp/storage");
+    shrink_volume(&installation, "1m");
+    let beside = installation.start_program("sleep", ["600"]);
+    beside
+        .exec(["dd", "if=/dev/zero", "of=/home/user/filler", "bs=4096"])
+        .code(1);
+    let server = installation.start(["start-server"]);
+    server.wait_for("it is said", |server| {
+        server.logs().contains("cannot tell in the volume")
+    });
+    beside.exec(["rm", "/home/user/filler"]).ok();
+    server.wait_for("it is told where the server listens", |server| {
+        server.exec(["healthcheck"]).code == 0
+    });
+}
+
+#[test]
 fn a_quiet_backup_that_could_not_read_a_file_says_just_that() {
     let installation = Installation::new();
     installation.write("readable", "one");

@@ -73,6 +73,7 @@ fn every_command_is_a_link_to_the_one_program() {
         "reauth cloud-backup",
         "restic cloud-backup",
         "start-server cloud-backup",
+        "status cloud-backup",
     ];
     assert_eq!(listed, expected.into());
 }

@@ -8,7 +8,7 @@ mod known;
 use serde_json::{Value, json};
 
 use crate::harness::{Container, Ended, Installation, RESTIC_PASSWORD, docker, ended, image};
-use crate::healthchecks::Healthchecks;
+use crate::healthchecks::{Healthchecks, Ping};
 use crate::rig::{OIDC_PASSWORD, Realm, Rig};
 use known::Secrets;
 
@@ -159,7 +159,7 @@ impl Story {
             .env("RCLONE_VERBOSE", "2")
             .env("BACKUP_CHECK_URL", &url)
             .env("FORGET_CHECK_URL", &url)
-            .env("TOKEN_CHECK_URL", &url);
+            .env("OIDC_TOKEN_CHECK_URL", &url);
         installation.write("file", "content");
         realm.control(&json!({"approve": installation.user()}).to_string());
         let mut secrets = Secrets::default();
@@ -274,6 +274,10 @@ fn tell(script: &str, refusal: &Value, log: [&str; 2]) {
     seen.text("the process list", lines);
     seen.text("the server's process list", server_lines);
     seen.text("the server's log", server.logs());
+    for report in ["Successful backup of ", "Successful forget ", "The login "] {
+        let heard = |ping: &Ping| ping.body.starts_with(report);
+        assert!(story.healthchecks.pings().iter().any(heard), "{report}");
+    }
     for ping in story.healthchecks.pings() {
         seen.text("the report", format!("{:?}\n{}", ping.headers, ping.body));
     }

@@ -41,5 +41,7 @@ mod root_files;
 mod scheduler;
 mod secrets;
 mod server;
+mod status;
 mod storage_failures;
 mod trust;
+mod watch;

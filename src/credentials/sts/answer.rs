@@ -128,11 +128,16 @@ impl Answer {
                 expected.failing(format!("what it gave has ended already, at {expiration}"))
             }));
         }
+        // A clock that is behind would take them for good long after their end.
+        let behind = self
+            .date
+            .map_or(0, |date| date.as_second() - now.as_second());
+        let end = expiration.as_second() - behind.max(0);
         Ok(Credentials {
             access_key_id: keys.access_key_id,
             secret_access_key: keys.secret_access_key,
             session_token: keys.session_token,
-            expiration,
+            expiration: Timestamp::from_second(end).unwrap_or(expiration),
         })
     }
 

@@ -79,11 +79,7 @@ impl DeviceLogin {
 impl Provider {
     /// Asks for a code (RFC 8628, section 3.1); `scope` is separated by spaces.
     pub async fn begin_login(&self, client: &Client, scope: &str) -> Result<DeviceLogin, Trouble> {
-        let Some(endpoint) = &self.endpoints.device else {
-            return Err(self.http.failing(
-                "its discovery document names no endpoint for the device flow: set OIDC_DEVICE_ENDPOINT",
-            ));
-        };
+        let endpoint = self.device_endpoint()?;
         // INDIGO IAM wants the name in the form too, as oidc-agent sends it.
         let form = [("client_id", client.id.as_str()), ("scope", scope)];
         let answer = self.ask(endpoint, client, &form).await?;
@@ -115,6 +111,15 @@ impl Provider {
                 .map_or(INTERVAL, Duration::from_secs),
             device_code: begun.device_code,
             ends: Instant::now() + expires_in,
+        })
+    }
+
+    /// Where codes are to be had.
+    pub(super) fn device_endpoint(&self) -> Result<&Url, Trouble> {
+        self.endpoints.device.as_ref().ok_or_else(|| {
+            self.http.failing(
+                "its discovery document names no endpoint for the device flow: set OIDC_DEVICE_ENDPOINT",
+            )
         })
     }
 

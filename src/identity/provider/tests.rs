@@ -296,6 +296,16 @@ async fn a_strict_provider_is_asked_for_a_native_client() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_device_flow_nothing_is_registered() {
+    let mut double = Double::with(&[Json(201, r#"{"client_id":"x"}"#)]).await;
+    double.provider.endpoints.device = None;
+    let trouble = double.provider.register("a name", "openid").await;
+    let trouble = trouble.unwrap_err().to_string();
+    assert!(trouble.ends_with("set OIDC_DEVICE_ENDPOINT"), "{trouble}");
+    assert!(double.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_device_answer_may_leave_things_out_but_not_its_tls() {
     let double = Double::with(&[Json(
         200,

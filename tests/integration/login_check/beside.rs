@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{COMMAND, DAY, REAUTH, Scene, date, good, now};
@@ -27,6 +28,14 @@ fn the_servers_agent_makes_the_refresh() {
     scene.check_beside(&server).is(0, &good("20 days", end));
     assert!(scene.realm.count("refreshed") > refreshed, "a real refresh");
 
+    let refreshed = scene.realm.count("refreshed");
+    let status = server.exec(["status", "--json"]).ok().stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(status["login"]["days_left"], 20, "{status}");
+    let ends = Timestamp::from_second(end).expect("a time").to_string();
+    assert_eq!(status["login"]["ends"], ends.as_str(), "{status}");
+    assert_eq!(scene.realm.count("refreshed"), refreshed, "no refresh");
+
     let start = || server.spawn_exec([], COMMAND);
     let (one, other) = (start(), start());
     for child in [one, other] {
@@ -41,6 +50,10 @@ fn the_servers_agent_makes_the_refresh() {
     scene.check_beside(&server).is(77, &format!(
         "The login has ended before its time: {said}\nLog in again: {REAUTH}\nIt was to last until {}\n",
         date(end)
+    ));
+    let status = server.exec(["status"]).code(1);
+    status.says(&format!(
+        "  login: the login has ended: {said}\n    -> Log in again: {REAUTH}\n"
     ));
 }
 

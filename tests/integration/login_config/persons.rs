@@ -68,6 +68,27 @@ fn a_login_that_has_ended_is_renewed_by_either_command_and_a_forgotten_client_is
 }
 
 #[test]
+fn a_login_whose_file_is_damaged_is_renewed_by_the_same_person_only() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    in_volume(
+        &alice,
+        "truncate -s 100 ~/.cloud-backup/login/oidc-agent/infncloud",
+    );
+    alice.run(["restic", "snapshots"]).code(77).says(
+        "infncloud is damaged\n  -> Log in again: docker compose run --rm cloud-backup reauth",
+    );
+    approve_as(&realm, "mallory");
+    alice
+        .re_auth()
+        .code(77)
+        .says(&format!("and the login so far was {}'s", alice.user()));
+    approve_as(&realm, alice.user());
+    alice.re_auth().ok().says("infncloud is damaged");
+    alice.run(["config"]).ok().says("is kept");
+}
+
+#[test]
 fn another_password_than_the_logins_is_told_as_that_and_a_new_login_mends_it() {
     let (realm, alice) = approving();
     alice.log_in().ok();

@@ -113,6 +113,23 @@ fn a_wrong_password_is_told_as_that_and_not_tried_for_ever() {
 }
 
 #[test]
+fn a_volume_on_which_the_agent_cannot_work_is_told_and_tried_again() {
+    let scene = Scene::new(60);
+    let bundle = "/home/user/.cloud-backup/ca-bundle.pem";
+    let installation = &scene.installation;
+    let spoil = format!("rm {bundle} && mkdir {bundle}");
+    installation.run_program("sh", ["-c", &spoil]).ok();
+    let server = installation.start(["start-server"]);
+    is_unhealthy(&server, &format!("cannot use {bundle}: "));
+    server.renew().code(69).says("cannot use");
+    server.shell(&format!("rmdir {bundle}")).ok();
+    server.wait_at_most(Duration::from_secs(15), "ready", |server| {
+        server.logged(READY) == 1
+    });
+    server.exec(["healthcheck"]).ok();
+}
+
+#[test]
 fn without_a_login_no_server_is_started() {
     let rig = Rig::get();
     let installation = Installation::on_provider(&rig, "nobody");

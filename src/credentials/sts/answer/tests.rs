@@ -68,6 +68,21 @@ fn credentials_that_have_ended_are_none() {
 }
 
 #[test]
+fn the_end_of_credentials_is_told_by_a_clock_that_is_behind() {
+    let end = |now| {
+        judged(200, "application/xml", GRANTED, now)
+            .unwrap()
+            .expiration
+            .to_string()
+    };
+    // 15 minutes from now on, in each case.
+    assert_eq!(end("2026-11-23T20:39:26Z"), "2026-11-23T20:54:26Z");
+    assert_eq!(end("2026-11-23T23:39:24.9Z"), "2026-11-23T23:54:24Z");
+    // One that is ahead makes it earlier, which does no harm.
+    assert_eq!(end("2026-11-23T23:44:26Z"), "2026-11-23T23:54:26Z");
+}
+
+#[test]
 fn a_bad_argument_is_the_duration() {
     for (code, message, told) in [
         ("InvalidArgument", "", "InvalidArgument"),

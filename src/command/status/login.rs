@@ -1,0 +1,116 @@
+//! The login's part of `status`: until when it lasts, as far as this volume tells, and what its keeper has met.
+//!
+//! Nobody is asked over the network, and nothing is refreshed: that is `check-refresh-token`'s.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Findings;
+use crate::command::login::known;
+use crate::identity::agent::read_account;
+use crate::identity::expiry::{Expiry, Source};
+use crate::identity::store::Store;
+use crate::moment::about;
+use crate::settings::{self, Settings};
+use crate::trouble::Trouble;
+use crate::volume::Volume;
+
+const REAUTH: &str = "docker compose run --rm cloud-backup reauth";
+
+/// How the login does.
+#[derive(Debug, Serialize)]
+pub(super) struct Login {
+    /// Whose it is, where that was written down.
+    pub user: Option<String>,
+    /// When it ends; `null` where only the login service may know.
+    pub ends: Option<Timestamp>,
+    /// Whole days until then, rounded down; 0 where it has ended.
+    pub days_left: Option<i64>,
+    /// Whether the end is an estimate: 30 days after the login.
+    pub estimated: bool,
+    /// Why it does not work.
+    pub problem: Option<String>,
+}
+
+/// What was found out.
+pub(super) struct Found {
+    user: Option<String>,
+    end: Result<Option<Expiry>, Trouble>,
+    /// What keeps its keeper from credentials.
+    trouble: Option<Trouble>,
+    warn_days: u16,
+    now: Timestamp,
+}
+
+/// `None` where the storage needs no login.
+pub(super) async fn find(settings: &Settings, volume: &Volume, now: Timestamp) -> Option<Found> {
+    let login = settings.login.as_ref()?;
+    let (end, status) = tokio::join!(end(settings, login), known(settings, volume));
+    let (user, end) = end;
+    Some(Found {
+        user,
+        end,
+        trouble: status.and_then(|status| status.trouble),
+        warn_days: login.warn_days,
+        now,
+    })
+}
+
+async fn end(
+    settings: &Settings,
+    login: &settings::Login,
+) -> (Option<String>, Result<Option<Expiry>, Trouble>) {
+    let current = match Store::new(&settings.home).current(&login.account) {
+        Ok(Some(current)) => current,
+        Ok(None) => return (None, Err(Trouble::NoLogin)),
+        Err(error) => {
+            let detail = error.to_string();
+            return (None, Err(Trouble::Agent { detail }));
+        }
+    };
+    let about = current.about;
+    let made = about.as_ref().map(|about| about.made);
+    let user = about.and_then(|about| about.user);
+    let account = read_account(
+        &settings.environment,
+        &current.folder,
+        &login.account,
+        &login.password,
+    );
+    let end = account.await.map(|account| {
+        let of_token = account.refresh_token.as_ref().and_then(Expiry::of_token);
+        of_token.or_else(|| made.and_then(Expiry::estimate))
+    });
+    (user, end)
+}
+
+impl Found {
+    pub(super) fn told(self, findings: &mut Findings) -> Login {
+        let trouble = self.end.as_ref().err().or(self.trouble.as_ref());
+        if let Some(trouble) = trouble {
+            findings.add("login", &trouble.to_string(), Some(trouble.remedy()));
+        }
+        let expiry = self.end.as_ref().ok().copied().flatten();
+        let left = expiry.map(|expiry| expiry.at.duration_since(self.now));
+        if let (Some(expiry), Some(left), None) = (expiry, left, trouble) {
+            let warning = i64::from(self.warn_days) * 24;
+            let estimated = expiry.source == Source::Estimate;
+            if left.is_positive() && left.as_hours() < warning {
+                let problem = format!("the login ends in {}", about(left));
+                let remedy = format!("Log in again before that: {REAUTH}");
+                findings.add("login", &problem, Some(&remedy));
+            } else if !left.is_positive() && !estimated {
+                let problem = format!("the login has ended {} ago", about(left));
+                let remedy = format!("Log in again: {REAUTH}");
+                findings.add("login", &problem, Some(&remedy));
+            }
+        }
+        Login {
+            user: self.user,
+            ends: expiry.map(|expiry| expiry.at),
+            days_left: left.map(|left| left.as_hours().max(0) / 24),
+            estimated: expiry.is_some_and(|expiry| expiry.source == Source::Estimate),
+            problem: trouble.map(|trouble| findings.redactor.text(&trouble.to_string())),
+        }
+    }
+}
