@@ -20,6 +20,7 @@ pub struct Findings {
     unreadable_count: usize,
     fatal: Option<String>,
     last_line: Option<String>,
+    line_before: Option<String>,
     lock_holder: Option<String>,
     figure_lines: Vec<String>,
     figures: Figures,
@@ -84,8 +85,11 @@ impl Findings {
             self.read_lock(line);
             self.read_figures(line);
         }
-        if !line.trim().is_empty() {
-            self.last_line = Some(line.to_owned());
+        if line.starts_with('\t') {
+            // A place in the trace of an error, under the name of its function: the error stands above them.
+            self.last_line.clone_from(&self.line_before);
+        } else if !line.trim().is_empty() {
+            self.line_before = self.last_line.replace(line.to_owned());
         }
     }
 

@@ -87,6 +87,11 @@ impl Runner {
         if job.reports {
             self.report_in_its_place(&job, &end).await;
         }
+        if end.is_broken_off() {
+            // Who has told it to end is most likely PID 1, which ends the jobs before it tells us of a stop: those that wait
+            // for this turn would only begin to be broken off too.
+            let _ = timeout(self.grace.jobs(), stop.wait_for(|stop| *stop)).await;
+        }
         end
     }
 

@@ -225,3 +225,18 @@ fn a_signal_that_we_did_not_send_is_told_as_such() {
     let error = Findings::default().judge(&stopped).unwrap_err();
     assert_eq!(error.exit_code(), 130);
 }
+
+#[test]
+fn an_error_with_a_trace_is_told_without_it() {
+    let output = "using parent snapshot 831a86e8\n\
+        Error loading snapshot 831a86e8: failed to load snapshot 831a86e8: LoadRaw(<snapshot/831a86e8cc>): invalid data returned\n\
+        github.com/restic/restic/internal/restic.(*SnapshotFilter).findLatest.func1\n\
+        \tgithub.com/restic/restic/internal/restic/snapshot_find.go:56\n\
+        runtime.goexit\n\
+        \truntime/asm_amd64.s:1700\n";
+    assert!(
+        told(output, 1).contains("Error loading snapshot 831a86e8: failed to load"),
+        "{}",
+        told(output, 1)
+    );
+}

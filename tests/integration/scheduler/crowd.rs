@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::Installation;
+use crate::harness::{Container, Installation};
 
 use super::scene::{SAVE_FOLDER, ended_with, exec, local, soon, wait_at_most};
 
@@ -93,4 +93,28 @@ fn fifty_backups_of_one_second_all_run_and_are_in_the_history() {
         "{runs:#?}"
     );
     assert_eq!(server.said("WARN"), 0, "{}", server.logs());
+}
+
+#[test]
+fn a_stop_breaks_off_those_that_run_and_the_others_do_not_even_begin() {
+    const CROWD: usize = 20;
+    let installation = Installation::new();
+    let script = installation.script("slow.sh", "echo ran >>/home/user/ran\nsleep 60\n");
+    let (schedule, _) = soon();
+    let jobs = (0..CROWD).map(|number| local(&format!("crowd-{number}"), &schedule, &script, &[]));
+    let server = installation.scheduled(&jobs.collect::<String>());
+    let ran = |server: &Container| server.file("/home/user/ran").lines().count();
+    server.wait_for("as many as may run", |server| ran(server) == AT_ONCE);
+    let took = server.stop();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(server.exit_code(), 0);
+    assert_eq!(server.said(": begins"), AT_ONCE, "{}", server.logs());
+
+    installation.script("slow.sh", "echo ran >>/home/user/ran\n");
+    server.start_again();
+    server.wait_for("all are made up", |server| {
+        server.said(": ended well") == CROWD
+    });
+    assert_eq!(server.said("it is made up now, once"), CROWD);
+    assert_eq!(ran(&server), AT_ONCE + CROWD);
 }
