@@ -120,10 +120,10 @@ impl Container {
 }
 
 impl Healthchecks {
-    /// The signals that were taken but for notes, which may come before or after the start of a run.
+    /// The starts and ends of runs that were taken, without notes and what the watch tells of jobs that are overdue.
     pub fn signals_of_runs(&self) -> Vec<String> {
         let mut signals = self.signals();
-        signals.retain(|signal| signal != "log");
+        signals.retain(|signal| signal != "log" && signal != "fail");
         signals
     }
 
