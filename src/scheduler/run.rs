@@ -139,7 +139,7 @@ impl Runner {
                     date: zoned.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
                     duration: u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX),
                     failed: end.code() != 0,
-                    exit_code: matches!(end, End::Exited(_)).then(|| end.code()),
+                    exit_code: (!matches!(end, End::CannotStart(_))).then(|| end.code()),
                     error: end.cause(),
                 },
             });

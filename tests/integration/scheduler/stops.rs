@@ -6,7 +6,7 @@ use crate::harness::{Container, Installation};
 use crate::healthchecks::Healthchecks;
 use crate::process_model::{has_lock, locks_left};
 
-use super::scene::{FILE, SLOW_BACKUP, ended_with, exec, local, soon, wait_at_most};
+use super::scene::{FILE, SAVE_FOLDER, SLOW_BACKUP, ended_with, exec, local, soon, wait_at_most};
 
 const GRACE: Duration = Duration::from_secs(10);
 /// Ignores what it is told.
@@ -103,7 +103,7 @@ fn a_backup_that_hangs_itself_is_killed_and_the_scheduler_reports_it() {
 fn a_program_that_ignores_its_end_is_killed_at_its_timeout_and_runs_again() {
     let installation = Installation::new().env("STOP_GRACE", "5");
     let deaf = installation.script("deaf.sh", DEAF);
-    let plan = local("deaf", "*/6 * * * * *", &deaf, &["timeout = 1s"]);
+    let plan = SAVE_FOLDER.to_owned() + &local("deaf", "*/6 * * * * *", &deaf, &["timeout = 1s"]);
     let server = installation.scheduled(&plan);
     server.wait_for("the next run", |server| server.said("deaf: begins") >= 2);
     server.wait_until_said("it did not end within its timeout of 1s and was killed: deaf");
@@ -113,6 +113,9 @@ fn a_program_that_ignores_its_end_is_killed_at_its_timeout_and_runs_again() {
         runs[0]["end"]["verdict"],
         "deaf failed: it did not end within its timeout of 1s and was killed: deaf"
     );
+    let summary = server.file("/home/user/logs/*_deaf.json");
+    assert!(summary.contains("\"ExitCode\": 124"), "{summary}");
+    assert!(summary.contains("and was killed\""), "{summary}");
 }
 
 #[test]
