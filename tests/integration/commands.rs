@@ -6,11 +6,12 @@ use std::process::Stdio;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
 /// In the order of the help.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "config",
     "reauth",
     "check-refresh-token",
     "start-server",
+    "schedule",
     "backup",
     "forget",
     "restic",
