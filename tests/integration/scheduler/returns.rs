@@ -167,7 +167,9 @@ fn without_catch_up_what_was_broken_off_or_missed_is_told_and_left_out() {
 #[test]
 fn what_was_missed_while_the_machine_was_off_is_made_up_once_however_often_it_was() {
     let healthchecks = Healthchecks::start();
-    let installation = reporting(&healthchecks).fake_restic(&["say done"]);
+    let installation = reporting(&healthchecks);
+    installation.run(["restic", "init"]).ok();
+    let installation = installation.fake_restic(&["say done"]);
     let ran = installation.script("ran.sh", "echo ran >>/home/user/ran\n");
     let (schedule, time) = daily(-300);
     let ten_days_ago = time - SignedDuration::from_hours(240);
