@@ -147,6 +147,13 @@ impl Agenda {
             entry.record.attempt = None;
         }
     }
+
+    /// The run of a job was stopped before it began: also a make-up is still to be made up, for it was not tried.
+    pub fn put_back(&mut self, job: usize) {
+        let entry = &mut self.jobs[job];
+        entry.underway = None;
+        entry.record.attempt = Some(Attempt::Regular);
+    }
 }
 
 impl Entry {
