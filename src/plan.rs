@@ -5,6 +5,7 @@
 //! them.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -17,6 +18,9 @@ use crate::settings::{Checks, Environment, Problem, Settings};
 
 /// Where Ofelia has it, and where the compose files mount it for us too.
 pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
+
+/// In bytes: some thousand jobs.
+const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// The commands that write themselves to the history and report to a check of their own.
 const REPORTING: [Reporting; 4] = [
@@ -113,7 +117,7 @@ impl Plan {
 
     /// The jobs that are ours, and what is wrong with the file.
     fn with_refusals(file: &Path, settings: &Settings) -> Result<(Self, Vec<Refusal>)> {
-        let bytes = std::fs::read(file).map_err(|source| Error::ScheduleFile {
+        let bytes = read(file).map_err(|source| Error::ScheduleFile {
             file: file.to_owned(),
             source,
         })?;
@@ -159,6 +163,20 @@ fn warn_of_twins(jobs: &mut [Job]) {
             });
         }
     }
+}
+
+/// All of the file, which may turn out to be a device without an end.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut beginning = std::fs::File::open(file)?.take(LONGEST_FILE + 1);
+    beginning.read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            "it is longer than a megabyte",
+        ));
+    }
+    Ok(bytes)
 }
 
 /// Why a job cannot run in this container.

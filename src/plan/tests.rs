@@ -197,6 +197,13 @@ fn of_two_jobs_with_one_command_the_second_says_so() {
 }
 
 #[test]
+fn a_file_without_an_end_is_given_up() {
+    let endless = Plan::read(Path::new("/dev/zero"), &settings(&[])).unwrap_err();
+    let told = endless.to_string();
+    assert!(told.ends_with("it is longer than a megabyte"), "{told}");
+}
+
+#[test]
 fn a_file_that_is_not_there_or_wrong_is_an_error_that_names_it() {
     let missing = Plan::read(Path::new("/nowhere/config.ini"), &settings(&[])).unwrap_err();
     assert!(
