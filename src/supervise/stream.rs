@@ -221,7 +221,8 @@ fn far_away() -> Instant {
 
 /// Where the output goes: to our own standard output at once, to the tail, and line by line to who looks for facts.
 pub struct Output<'a> {
-    tail: &'a mut Tail,
+    /// `None` where it is for programs: then nobody sees it, and nothing is kept.
+    tail: Option<&'a mut Tail>,
     look: &'a mut dyn FnMut(&str),
     line: Vec<u8>,
 }
@@ -230,7 +231,16 @@ impl<'a> Output<'a> {
     /// Keeps the end in `tail` and shows each complete line to `look`.
     pub fn new(tail: &'a mut Tail, look: &'a mut dyn FnMut(&str)) -> Self {
         Self {
-            tail,
+            tail: Some(tail),
+            look,
+            line: Vec::new(),
+        }
+    }
+
+    /// Shows each complete line to `look`, and to nobody else.
+    pub fn unseen(look: &'a mut dyn FnMut(&str)) -> Self {
+        Self {
+            tail: None,
             look,
             line: Vec::new(),
         }
@@ -240,10 +250,12 @@ impl<'a> Output<'a> {
         if piece.is_empty() {
             return;
         }
-        // A reader that went away (a scheduler that died) does not end the job.
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(piece).and_then(|()| stdout.flush());
-        self.tail.push(piece);
+        if let Some(tail) = &mut self.tail {
+            // A reader that went away (a scheduler that died) does not end the job.
+            let mut stdout = std::io::stdout().lock();
+            let _ = stdout.write_all(piece).and_then(|()| stdout.flush());
+            tail.push(piece);
+        }
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             let room = LONGEST_LINE.saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
