@@ -12,6 +12,10 @@ use crate::size::bytes;
 /// How a line to type begins.
 pub const LINE: &str = "docker compose run --rm cloud-backup";
 
+/// restic with root's rights, through the running server: `cloud-backup` itself gives them up.
+pub const AS_ROOT: &str = "docker compose run --rm --user root --entrypoint /usr/bin/restic cloud-backup -r \
+                           rest:http+unix:///home/user/.cloud-backup/run/rest.sock:/";
+
 /// What restic could not restore.
 #[derive(Debug, Default)]
 pub struct Failures {

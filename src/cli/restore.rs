@@ -53,6 +53,9 @@ impl Restore {
         if let Some(overwrite) = self.overwrite {
             words.push(format!("--overwrite {}", overwrite.as_str()));
         }
+        if self.dry_run {
+            words.push("--dry-run".to_owned());
+        }
         words.extend(self.paths.iter().map(|path| quoted(path).into_owned()));
         words.join(" ")
     }
@@ -108,12 +111,12 @@ mod tests {
             target: Some("/restored".into()),
             in_place: false,
             overwrite: Some(Overwrite::IfChanged),
-            dry_run: false,
+            dry_run: true,
         };
         assert_eq!(
             restore.line(),
             "docker compose run --rm cloud-backup restore --snapshot 31b39f2e --host my-VM --target /restored \
-             --overwrite if-changed '/backup/a b' /backup/c"
+             --overwrite if-changed --dry-run '/backup/a b' /backup/c"
         );
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Facts, plain};
 use crate::moment::date_and_time;
-use crate::restore::{LINE, quoted};
+use crate::restore::{AS_ROOT, LINE, quoted};
 use crate::settings::Login;
 
 /// A place to write something in by hand.
@@ -140,9 +140,13 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
     let _ = write!(
         text,
         "    {LINE} restic snapshots\n    {LINE} restore --host {host} --dry-run\n    {LINE} restore --host {host}\n\n\
-         That is a new folder in the volume, and the screen says how to copy it to the VM. Back to the original paths, if \
-         `compose.yaml` has them:\n\n    {LINE} restore --host {host} --in-place --overwrite if-changed\n\n\
-         Where each directory has snapshots of its own, name it at the end of the line, one after the other.\n\n",
+         That is a new folder in the volume, and the screen says how to copy it to the machine. Back to the original paths, \
+         which must be in `compose.yaml` and belong to uid 1000:\n\n    \
+         {LINE} restore --host {host} --in-place --overwrite if-changed\n\n\
+         The same as root, whoever owns them, with owners and modes:\n\n    \
+         docker compose up -d cloud-backup\n    {AS_ROOT} restore latest --host {host} --target / --overwrite if-changed\n\n\
+         Where each directory has snapshots of its own, name it: `/backup/dir1` at the end of the line, as root \
+         `--path /backup/dir1`. Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
     );
 }
 

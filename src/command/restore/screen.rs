@@ -31,11 +31,10 @@ pub(super) fn choice(choice: &Choice<'_>, place: &Place<'_>) {
         seen_from(place.now, snapshot.time, &place.zone),
         snapshot.paths.join(" ")
     ));
-    if choice.newer > 0 {
-        say(format_args!(
-            "  There are {} newer ones of it.",
-            choice.newer
-        ));
+    match choice.newer {
+        0 => (),
+        1 => say("  There is 1 newer one of it."),
+        newer => say(format_args!("  There are {newer} newer ones of it.")),
     }
     for other in &choice.others {
         say(format_args!(
@@ -91,7 +90,7 @@ pub(super) fn would_be(done: Amount, target: &Target) {
 pub(super) fn begin(new: Amount, overwrite: Option<Overwrite>, target: &Target) {
     let there = match overwrite {
         Some(when) if new.files_skipped > 0 => format!(
-            "; {} are there already (--overwrite {})",
+            "; there already: {} (--overwrite {})",
             new.files_skipped,
             when.as_str()
         ),
