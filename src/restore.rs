@@ -209,7 +209,11 @@ fn of_failures(failures: &Failures) -> Cow<'static, str> {
     let any = |words: &str| failures.named.iter().any(|line| line.ends_with(words));
     if any("no space left on device") || any("disk quota exceeded") {
         "Make room there, then type the same command with --overwrite if-changed: it goes on from there.".into()
-    } else if any("permission denied") || any("operation not permitted") {
+    } else if any("permission denied")
+        || any("operation not permitted")
+        // A file that it may not write restic makes writable by chmod, and tells how that went.
+        || failures.named.iter().any(|line| line.contains(": chmod /"))
+    {
         "uid 1000 may not write there. Restore to a new folder (leave out --target and --in-place) and copy as root; or \
          restore with root's rights: docs/restore.md, \"Files of other owners\"."
             .into()

@@ -73,7 +73,7 @@ fn without_the_image(rig: &Rig, sheet: &str, token: &str) -> Ended {
     }
     docker(["rm", made.trim()]).ok();
     let write = |name: &str, content: &str| {
-        std::fs::write(folder.path().join(name), content).expect("a file")
+        std::fs::write(folder.path().join(name), content).expect("a file");
     };
     write("rclone.conf", rclone_conf);
     write("sts-credentials", script);

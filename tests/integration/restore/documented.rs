@@ -46,7 +46,7 @@ impl Scene {
         let todo = installation.write("notes/todo.txt", "remember\n");
         installation.write_random("data.bin", 3_000_000);
         let own = |path: &std::path::Path, uid| {
-            chown(path, Some(uid), Some(uid)).expect("chown, as root")
+            chown(path, Some(uid), Some(uid)).expect("chown, as root");
         };
         own(installation.source(), 1000);
         own(&installation.source().join("notes"), 1000);
