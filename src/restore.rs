@@ -118,14 +118,22 @@ pub enum Refusal {
     #[error("{}", incomplete(.0))]
     Incomplete(Failures),
     /// It was ended before it was done.
-    #[error("interrupted by {signal}: {} has a part of it", target.display())]
+    #[error("interrupted by {signal}: {}", of_part(.target.as_deref()))]
     Interrupted {
         /// By what.
         signal: Signal,
-        /// Where.
-        target: PathBuf,
+        /// Where a part of it is, if it had begun.
+        target: Option<PathBuf>,
         /// The command that goes on.
         line: String,
+    },
+    /// restic failed in another way.
+    #[error("{message}")]
+    Restic {
+        /// restic's exit code.
+        code: u8,
+        /// restic's own words.
+        message: String,
     },
 }
 
@@ -145,6 +153,7 @@ impl Refusal {
             | Self::Target { .. }
             | Self::NoRoom { .. } => 73,
             Self::Interrupted { .. } => 130,
+            Self::Restic { code, .. } => *code,
         }
     }
 
@@ -185,7 +194,17 @@ impl Refusal {
             )
             .into(),
             Self::Incomplete(failures) => of_failures(failures),
-            Self::Interrupted { line, .. } => format!("To go on from there: {line}").into(),
+            Self::Interrupted {
+                target: Some(_),
+                line,
+                ..
+            } => format!("To go on from there: {line}").into(),
+            Self::Interrupted { line, .. } => format!("To begin again: {line}").into(),
+            Self::Restic { .. } => {
+                "See docker compose logs cloud-backup for what the storage said. What was restored by then is there: the \
+                 same line with that --target and --overwrite if-changed goes on."
+                    .into()
+            }
         }
     }
 }
@@ -240,6 +259,12 @@ fn incomplete(failures: &Failures) -> String {
         );
     }
     text
+}
+
+fn of_part(target: Option<&Path>) -> String {
+    target.map_or("nothing was restored".to_owned(), |target| {
+        format!("{} has a part of it", target.display())
+    })
 }
 
 fn hosts(hosts: &[Host]) -> String {

@@ -20,6 +20,7 @@ use crate::settings::Settings;
 use crate::supervise::{Interrupts, Invocation, find_program};
 use crate::volume::Volume;
 
+use super::config::interrupted;
 use super::restore::own_host;
 use super::with_repository::with_repository;
 
@@ -55,7 +56,7 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
     let volume = Volume::open(&settings.home)?;
     let redactor = settings.environment.redactor();
     let snapshots = match snapshots(&settings, &volume, &mut interrupts).await {
-        Err(error @ Error::Interrupted { .. }) => return Err(error),
+        Err(error @ Error::Interrupted { .. }) => return Err(interrupted(error)),
         known => known.map_err(|error| redactor.text(&error.to_string())),
     };
     if let Err(error) = &snapshots {
@@ -66,7 +67,7 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
     let facts = Facts {
         settings: &settings,
         now: Timestamp::now(),
-        zone: settings.zone()?,
+        zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
         host: own_host(&settings),
         password: with_secrets.then(|| settings.restic_password.expose_secret()),
         // The list of snapshots has kept it in the volume, where it was not there.

@@ -48,7 +48,8 @@ pub(super) async fn run(wish: Restore) -> Result<u8> {
     let volume = Volume::open(&settings.home)?;
     let place = Place {
         settings: &settings,
-        zone: settings.zone()?,
+        // A wrong one is no reason not to restore.
+        zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
         now: Timestamp::now(),
         host: own_host(&settings),
     };
@@ -59,15 +60,27 @@ pub(super) async fn run(wish: Restore) -> Result<u8> {
         async |endpoint, interrupts| restore(&wish, &place, &volume, endpoint, interrupts).await,
     )
     .await
-    .map_err(|error| match error {
+    .map_err(|error| told(error, &wish, &settings))?;
+    Ok(0)
+}
+
+/// An error as it is one of a restore: what others say of it is about backups.
+fn told(error: Error, wish: &Restore, settings: &Settings) -> Error {
+    match error {
         // A first backup is what is not wanted now.
         Error::NoRepository { .. } => Refusal::NoRepository {
             remote: settings.remote.to_string(),
         }
         .into(),
+        Error::Interrupted { signal } => Refusal::Interrupted {
+            signal,
+            target: None,
+            line: wish.line(),
+        }
+        .into(),
+        Error::Restic { code, message } => Refusal::Restic { code, message }.into(),
         other => other,
-    })?;
-    Ok(0)
+    }
 }
 
 /// The host that backups of here have in their snapshots.
@@ -182,7 +195,7 @@ impl Work<'_> {
             Err(Error::Interrupted { signal }) => Err(Refusal::Interrupted {
                 signal,
                 line: self.line_to_go_on(choice, &target),
-                target: target.root,
+                target: Some(target.root),
             }
             .into()),
             Err(error) => Err(error),

@@ -96,8 +96,12 @@ fn refusals() -> Vec<NotRestored> {
         NotRestored::Incomplete(crate::restore::Failures::default()),
         NotRestored::Interrupted {
             signal: Signal::SIGINT,
-            target: PathBuf::new(),
+            target: None,
             line: text(),
+        },
+        NotRestored::Restic {
+            code: 1,
+            message: text(),
         },
     ]
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use super::{Findings, Repository};
 use crate::error::{Error, Result};
 use crate::grace::Grace;
+use crate::log::say;
 use crate::restore::{Failures, Refusal};
 use crate::supervise::{Interrupts, Output, Redactor, stream};
 
@@ -208,7 +210,7 @@ impl Repository<'_> {
         }
     }
 
-    /// Runs restic and shows its lines to `look` alone.
+    /// Runs restic and shows its messages to `look`; what it says beside them to the user.
     async fn unseen(
         &self,
         args: Vec<OsString>,
@@ -217,12 +219,23 @@ impl Repository<'_> {
         look: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let mut findings = Findings::default();
+        // The figures may stand on this line.
+        let clear = if std::io::stdout().is_terminal() {
+            "\r\x1b[2K"
+        } else {
+            ""
+        };
         let mut both = |line: &str| {
             // The errors of single files are the caller's: there they are no files that could not be read.
             if !line.starts_with("{\"message_type\":\"error\"") {
                 findings.read(line);
             }
-            look(line);
+            if line.starts_with('{') {
+                look(line);
+            } else {
+                // What it says beside its messages: that a request is tried again, for one.
+                say(format_args!("{clear}restic: {line}"));
+            }
         };
         let streamed = stream(
             &self.invocation(args),

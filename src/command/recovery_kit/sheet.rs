@@ -132,6 +132,15 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
          (`chmod 600 .env`):\n\n",
     );
     env_file(text, facts);
+    let remote = &facts.settings.remote;
+    if let (None, Some(section)) = (&facts.settings.login, remote.section())
+        && !facts.settings.environment.defines_section(section)
+    {
+        let _ = write!(
+            text,
+            "\nThe section `[{section}]` goes into `/home/user/.config/rclone/rclone.conf` in the new volume.\n"
+        );
+    }
     text.push_str("\nThen:\n\n");
     if facts.settings.login.is_some() {
         let _ = writeln!(text, "    {LINE} config");
