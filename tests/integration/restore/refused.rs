@@ -1,7 +1,7 @@
 //! A restore that does not begin, or does not get to its end.
 
 use super::{backed_up, filled, run_with, shell};
-use crate::harness::Installation;
+use crate::harness::{Container, Installation, ended};
 
 #[test]
 fn a_machine_of_another_name_hears_who_has_snapshots_and_what_to_type() {
@@ -179,4 +179,39 @@ fn an_interrupted_restore_says_how_to_go_on_and_leaves_no_lock() {
         "cmp /backup/dir1/big /home/user/t/backup/dir1/big",
     )
     .ok();
+}
+
+#[test]
+fn a_live_exclusive_lock_is_waited_for_and_a_stale_one_is_removed() {
+    let installation = backed_up();
+    let server = installation.server();
+    let is_locked = |server: &Container| {
+        let locks = server.shell("ls /home/user/storage/locks").ok().stdout;
+        locks.lines().count() == 1
+    };
+    let check = |rate| {
+        let check = server.spawn_exec(
+            [],
+            ["restic", "check", "--read-data", "--limit-download", rate],
+        );
+        server.wait_for("there is a lock", is_locked);
+        check
+    };
+    let live = check("400");
+    server
+        .exec(["restore"])
+        .ok()
+        .says("Locked by PID ")
+        .says("waiting up to 5m");
+    ended("check", live).ok();
+
+    let killed = check("50");
+    server.kill("KILL", server.pid("restic", "bin/restic .*check"));
+    ended("check", killed).code(137);
+    server
+        .exec(["restore"])
+        .ok()
+        .says("A stale lock of PID ")
+        .says("Restored 9 files");
+    assert!(!is_locked(&server));
 }
