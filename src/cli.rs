@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+mod restore;
+
+pub use restore::Restore;
+
 /// Backs up a research-cloud VM to its owner's object storage.
 #[derive(Debug, Parser)]
 #[command(
@@ -75,6 +79,19 @@ pub enum Verb {
             value_name = "ARGUMENTS"
         )]
         args: Vec<OsString>,
+    },
+    /// Restore files: from the newest snapshot of this host, to a new folder
+    #[command(
+        after_help = "For example:\n  restore --dry-run\n  restore /backup/dir1/file\n  \
+                      restore --snapshot 31b39f2e --in-place --overwrite if-changed /backup/dir1\n\
+                      Everything else: restic restore --help"
+    )]
+    Restore(Restore),
+    /// Print what is needed on the day the VM is gone, for paper
+    RecoveryKit {
+        /// With the password of the repository
+        #[arg(long)]
+        with_secrets: bool,
     },
     /// Run any restic command, with repository and password in place
     #[command(disable_help_flag = true)]

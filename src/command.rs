@@ -22,7 +22,9 @@ mod prove;
 mod rclone;
 mod reauth;
 mod record;
+mod recovery_kit;
 mod restic;
+mod restore;
 mod schedule;
 mod start_server;
 mod status;
@@ -51,6 +53,8 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::Schedule { file } => schedule::run(file).await,
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
+            Verb::Restore(wish) => restore::run(wish).await,
+            Verb::RecoveryKit { with_secrets } => recovery_kit::run(with_secrets).await,
             Verb::Restic { args } => restic::run(args).await,
             Verb::Status { schedule, json } => status::run(schedule, json).await,
             Verb::Healthcheck => healthcheck::run().await,

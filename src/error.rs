@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::repository::Surplus;
+use crate::restore::Refusal as NotRestored;
 use crate::schedule::Refusal;
 use crate::settings::Problem;
 use crate::trouble::Trouble;
@@ -267,6 +268,9 @@ pub enum Error {
         /// restic's own words.
         message: String,
     },
+    /// A restore that does not begin, or has not restored all.
+    #[error(transparent)]
+    Restore(#[from] NotRestored),
     /// The server is not healthy.
     #[error("{0}")]
     Unhealthy(String),
@@ -285,9 +289,9 @@ impl Error {
     #[must_use]
     pub fn is_hurried(&self) -> bool {
         match self {
-            Self::Interrupted { signal } | Self::LoginInterrupted { signal } => {
-                *signal != Signal::SIGALRM
-            }
+            Self::Interrupted { signal }
+            | Self::LoginInterrupted { signal }
+            | Self::Restore(NotRestored::Interrupted { signal, .. }) => *signal != Signal::SIGALRM,
             _ => false,
         }
     }
@@ -298,6 +302,7 @@ impl Error {
         match self {
             Self::Unhealthy(_) => 1,
             Self::Login(trouble) => trouble.exit_code(),
+            Self::Restore(refusal) => refusal.exit_code(),
             Self::Incomplete { .. }
             | Self::NothingFound
             | Self::NotRemoved

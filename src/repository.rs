@@ -24,11 +24,13 @@ mod connections;
 mod findings;
 mod inventory;
 mod proof;
+mod restoring;
 mod retention;
 
 pub use findings::{Figures, Findings};
-pub use inventory::Group;
+pub use inventory::{Group, Snapshot, grouped};
 pub use proof::is_there_now;
+pub use restoring::{Amount, Overwrite, Plan, Progress};
 pub use retention::{Retention, Surplus};
 
 /// A short restic command (init, unlock, cat config) may take this long.

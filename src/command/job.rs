@@ -304,18 +304,24 @@ impl Run {
         let mut end = repository
             .run(&self.args, &mut self.transcript, interrupts)
             .await;
-        for number in 0..tries {
+        let mut before = None;
+        for _ in 0..tries {
             let Err(Error::Locked { holder }) = &end else {
                 break;
             };
             let holder = holder.clone();
+            // One "locked" after the other tells no more than the last one.
+            if let Some(length) = before {
+                self.transcript.tail.cut(length);
+            }
             if interrupts.unless(repository.unlock_stale()).await? {
                 self.say(&format!(
                     "a stale lock of {holder} was removed, trying again\n"
                 ));
-            } else if number == 0 {
+            } else if before.is_none() {
                 self.say(&format!("locked by {holder}, waiting up to 5m\n"));
             }
+            before = Some(self.transcript.tail.length());
             end = repository
                 .run(&args, &mut self.transcript, interrupts)
                 .await;

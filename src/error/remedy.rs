@@ -15,6 +15,7 @@ impl Error {
         match self {
             Self::TooManySnapshots(surplus) => Some(surplus.remedy()),
             Self::AbsenceNotProven { because } => because.remedy(),
+            Self::Restore(refusal) => Some(refusal.remedy()),
             other => other.fixed_remedy().map(Cow::Borrowed),
         }
     }
@@ -114,6 +115,7 @@ impl Error {
             Self::Interrupted { .. } | Self::Killed { .. } => return self.remedy_of_end(),
             Self::Restic { .. } => "The output has restic's own words.",
             Self::TooManySnapshots(_)
+            | Self::Restore(_)
             | Self::AbsenceNotProven { .. }
             | Self::Unhealthy(_)
             | Self::System { .. } => return None,

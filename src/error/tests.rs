@@ -79,12 +79,83 @@ fn of_the_schedule() -> Vec<Error> {
     ]
 }
 
+/// One of each reason why there is no restore.
+fn refusals() -> Vec<NotRestored> {
+    let text = || "x".to_owned();
+    vec![
+        NotRestored::NoRepository { remote: text() },
+        NotRestored::NoSnapshots { remote: text() },
+        NotRestored::HostHasNone {
+            host: text(),
+            others: Vec::new(),
+            line: text(),
+        },
+        NotRestored::NoSuchSnapshot {
+            id: text(),
+            several: false,
+        },
+        NotRestored::NoSuchPath {
+            paths: Vec::new(),
+            snapshot: text(),
+            holds: Vec::new(),
+        },
+        NotRestored::NotEmpty {
+            target: PathBuf::new(),
+        },
+        NotRestored::InContainer {
+            place: PathBuf::new(),
+            in_place: true,
+        },
+        NotRestored::Target {
+            target: PathBuf::new(),
+            source: io::Error::from(io::ErrorKind::Other),
+        },
+        NotRestored::NoRoom {
+            needed: 1,
+            there: 0,
+            place: PathBuf::new(),
+        },
+        NotRestored::Incomplete(crate::restore::Failures::default()),
+        NotRestored::Interrupted {
+            signal: Signal::SIGINT,
+            target: None,
+            line: text(),
+        },
+        NotRestored::Restic {
+            code: 1,
+            message: text(),
+        },
+    ]
+}
+
 /// One of each variant.
+/// One of each end by a signal.
+fn ends() -> Vec<Error> {
+    let text = || "x".to_owned();
+    vec![
+        Error::Interrupted {
+            signal: Signal::SIGINT,
+        },
+        Error::Interrupted {
+            signal: Signal::SIGALRM,
+        },
+        Error::LoginInterrupted {
+            signal: Signal::SIGINT,
+        },
+        Error::Killed {
+            program: text(),
+            signal: Signal::SIGKILL,
+        },
+    ]
+}
+
 fn one_of_each() -> Vec<Error> {
     let text = || "x".to_owned();
     let source = || io::Error::from(io::ErrorKind::Other);
     let mut all: Vec<Error> = troubles().into_iter().map(Error::Login).collect();
     all.extend(of_the_schedule());
+    all.extend(refusals().into_iter().map(Error::Restore));
+    all.extend(ends());
     all.extend(vec![
         Error::OtherPerson {
             old: text(),
@@ -153,19 +224,6 @@ fn one_of_each() -> Vec<Error> {
         Error::WrongPassword,
         Error::NoKeys,
         Error::Locked { holder: text() },
-        Error::Interrupted {
-            signal: Signal::SIGINT,
-        },
-        Error::Interrupted {
-            signal: Signal::SIGALRM,
-        },
-        Error::LoginInterrupted {
-            signal: Signal::SIGINT,
-        },
-        Error::Killed {
-            program: text(),
-            signal: Signal::SIGKILL,
-        },
         Error::Restic {
             code: 1,
             message: text(),
@@ -219,6 +277,21 @@ fn an_error_says_what_to_do() {
         matches!(silent[..], [Error::Unhealthy(_), Error::System { .. }]),
         "{silent:?}"
     );
+}
+
+#[test]
+fn every_reason_why_there_is_no_restore_has_its_row() {
+    let table = include_str!("../../docs/exit-codes.md");
+    for refusal in refusals() {
+        let code = refusal.exit_code().to_string();
+        let is_its = |row: &str| {
+            let mut cells = row.split('|').map(str::trim).skip(1);
+            cells.next() == Some(&code)
+                && cells.next().is_some_and(|verbs| verbs.contains("restore"))
+        };
+        assert!(table.lines().any(is_its), "{refusal:?}: no row of {code}");
+        assert!(!refusal.remedy().is_empty());
+    }
 }
 
 #[test]

@@ -29,18 +29,26 @@ pub struct Group {
     pub newest_bytes: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Snapshot {
-    time: Timestamp,
+/// A snapshot, as restic lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Snapshot {
+    /// When it was made.
+    pub time: Timestamp,
+    /// Of which host.
     #[serde(default)]
-    hostname: String,
+    pub hostname: String,
+    /// What was backed up.
     #[serde(default)]
-    paths: Vec<String>,
-    short_id: String,
+    pub paths: Vec<String>,
+    /// All 64 digits.
+    #[serde(default)]
+    pub id: String,
+    /// The first eight of them.
+    pub short_id: String,
     summary: Option<Summary>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Summary {
     total_bytes_processed: Option<u64>,
 }
@@ -48,10 +56,15 @@ struct Summary {
 impl Repository<'_> {
     /// All snapshots by host and paths; restic may take this long.
     pub async fn snapshots(&self, deadline: Duration) -> Result<Vec<Group>> {
+        Ok(grouped(self.list(deadline).await?))
+    }
+
+    /// All snapshots one by one; restic may take this long.
+    pub async fn list(&self, deadline: Duration) -> Result<Vec<Snapshot>> {
         let output = self
             .output(&["snapshots", "--json", "--no-lock"], false, deadline)
             .await?;
-        grouped(&output).ok_or_else(|| Error::Restic {
+        listed(&output).ok_or_else(|| Error::Restic {
             code: 1,
             message: "restic snapshots gives no list of snapshots".to_owned(),
         })
@@ -59,10 +72,16 @@ impl Repository<'_> {
 }
 
 /// `None` where it is no JSON of restic's.
-fn grouped(json: &str) -> Option<Vec<Group>> {
+fn listed(json: &str) -> Option<Vec<Snapshot>> {
     let snapshots: Option<Vec<Snapshot>> = serde_json::from_str(json.trim()).ok()?;
+    Some(snapshots.unwrap_or_default())
+}
+
+/// By host and paths, in the order of their names.
+#[must_use]
+pub fn grouped(snapshots: Vec<Snapshot>) -> Vec<Group> {
     let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
-    for snapshot in snapshots.unwrap_or_default() {
+    for snapshot in snapshots {
         let key = (snapshot.hostname.clone(), snapshot.paths.clone());
         let group = groups.entry(key).or_insert_with(|| Group {
             host: snapshot.hostname,
@@ -81,7 +100,7 @@ fn grouped(json: &str) -> Option<Vec<Group>> {
                 .and_then(|summary| summary.total_bytes_processed);
         }
     }
-    Some(groups.into_values().collect())
+    groups.into_values().collect()
 }
 
 #[cfg(test)]
@@ -98,7 +117,7 @@ mod tests {
              "summary":{"total_bytes_processed":200}},
             {"time":"2026-11-26T02:00:00Z","paths":["/a"],"hostname":"other","short_id":"44444444"}
         ]"#;
-        let groups = grouped(json).unwrap();
+        let groups = grouped(listed(json).unwrap());
         let shown: Vec<_> = groups
             .iter()
             .map(|group| {
@@ -128,8 +147,8 @@ mod tests {
 
     #[test]
     fn no_snapshots_are_none_and_other_words_are_an_error() {
-        assert_eq!(grouped("[]\n"), Some(Vec::new()));
-        assert_eq!(grouped("null"), Some(Vec::new()));
-        assert_eq!(grouped("Fatal: no"), None);
+        assert!(listed("[]\n").unwrap().is_empty());
+        assert!(listed("null").unwrap().is_empty());
+        assert!(listed("Fatal: no").is_none());
     }
 }

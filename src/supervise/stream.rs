@@ -96,6 +96,18 @@ impl Tail {
         self.dropped += (over + piece.len() - piece_kept.len()) as u64;
     }
 
+    /// How much was pushed so far, in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.dropped + self.bytes.len() as u64
+    }
+
+    /// Takes back what was pushed after [`Self::length`] was this.
+    pub fn cut(&mut self, length: u64) {
+        let kept = usize::try_from(length.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        self.bytes.truncate(kept);
+    }
+
     /// What is kept, as text; a character cut at the beginning is left out.
     #[must_use]
     pub fn text(&self) -> String {
@@ -221,7 +233,8 @@ fn far_away() -> Instant {
 
 /// Where the output goes: to our own standard output at once, to the tail, and line by line to who looks for facts.
 pub struct Output<'a> {
-    tail: &'a mut Tail,
+    /// `None` where it is for programs: then nobody sees it, and nothing is kept.
+    tail: Option<&'a mut Tail>,
     look: &'a mut dyn FnMut(&str),
     line: Vec<u8>,
 }
@@ -230,7 +243,16 @@ impl<'a> Output<'a> {
     /// Keeps the end in `tail` and shows each complete line to `look`.
     pub fn new(tail: &'a mut Tail, look: &'a mut dyn FnMut(&str)) -> Self {
         Self {
-            tail,
+            tail: Some(tail),
+            look,
+            line: Vec::new(),
+        }
+    }
+
+    /// Shows each complete line to `look`, and to nobody else.
+    pub fn unseen(look: &'a mut dyn FnMut(&str)) -> Self {
+        Self {
+            tail: None,
             look,
             line: Vec::new(),
         }
@@ -240,10 +262,12 @@ impl<'a> Output<'a> {
         if piece.is_empty() {
             return;
         }
-        // A reader that went away (a scheduler that died) does not end the job.
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(piece).and_then(|()| stdout.flush());
-        self.tail.push(piece);
+        if let Some(tail) = &mut self.tail {
+            // A reader that went away (a scheduler that died) does not end the job.
+            let mut stdout = std::io::stdout().lock();
+            let _ = stdout.write_all(piece).and_then(|()| stdout.flush());
+            tail.push(piece);
+        }
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             let room = LONGEST_LINE.saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
@@ -278,6 +302,18 @@ mod tests {
         tail.push(b"ab");
         assert_eq!(tail.text(), "456789ab");
         assert!(tail.bytes.len() == 8);
+    }
+
+    #[test]
+    fn what_came_after_a_length_is_taken_back() {
+        let mut tail = Tail::new(8);
+        tail.push(b"0123456789");
+        let length = tail.length();
+        tail.push(b"ab");
+        tail.cut(length);
+        assert_eq!(tail.text(), "456789");
+        tail.cut(length);
+        assert_eq!(tail.text(), "456789");
     }
 
     #[test]

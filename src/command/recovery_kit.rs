@@ -1,0 +1,147 @@
+//! `recovery-kit`: a sheet for paper with this installation's values, for the day the VM is gone.
+//!
+//! What cannot be known, for want of a network or a login, is said on the sheet; it is printed all the same. Secrets are
+//! left out, with places to write them in by hand, unless `RESTIC_PASSWORD` is asked for. `OIDC_PASSWORD` is never there.
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use nix::sys::signal::Signal;
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::log::say;
+use crate::repository::{Group, Repository};
+use crate::settings::Settings;
+use crate::supervise::{Interrupts, Invocation, find_program};
+use crate::volume::Volume;
+
+use super::config::interrupted;
+use super::restore::own_host;
+use super::with_repository::with_repository;
+
+mod plain;
+mod sheet;
+
+/// What the repository does not tell within this time is left out.
+const DEADLINE: Duration = Duration::from_mins(1);
+/// A program tells its version within this time.
+const VERSION: Duration = Duration::from_secs(10);
+
+/// All that the sheet has.
+struct Facts<'a> {
+    settings: &'a Settings,
+    now: Timestamp,
+    zone: TimeZone,
+    /// The host that backups of here have in their snapshots.
+    host: String,
+    /// Only where it was asked for.
+    password: Option<&'a str>,
+    /// The repository's id, as far as this volume knows it.
+    id: Option<String>,
+    /// Its snapshots, or why they are not known.
+    snapshots: Result<Vec<Group>, String>,
+    restic: Option<String>,
+    rclone: Option<String>,
+}
+
+pub(super) async fn run(with_secrets: bool) -> Result<u8> {
+    let settings = super::settings()?;
+    crate::log::start(settings.logging.warnings_only());
+    let mut interrupts = Interrupts::new()?;
+    let volume = Volume::open(&settings.home)?;
+    let redactor = settings.environment.redactor();
+    let snapshots = match snapshots(&settings, &volume, &mut interrupts).await {
+        Err(error @ Error::Interrupted { .. }) => return Err(interrupted(error)),
+        known => known.map_err(|error| redactor.text(&error.to_string())),
+    };
+    if let Err(error) = &snapshots {
+        say(format_args!(
+            "cloud-backup: warning: the sheet lacks the hosts of the snapshots: {error}"
+        ));
+    }
+    let facts = Facts {
+        settings: &settings,
+        now: Timestamp::now(),
+        zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
+        host: own_host(&settings),
+        password: with_secrets.then(|| settings.restic_password.expose_secret()),
+        // The list of snapshots has kept it in the volume, where it was not there.
+        id: volume.pinned_repository(settings.remote.as_str())?,
+        snapshots,
+        restic: version(&settings, "restic").await,
+        rclone: version(&settings, "rclone").await,
+    };
+    let sheet = sheet::text(&facts);
+    let sheet = if with_secrets {
+        sheet
+    } else {
+        redactor.text(&sheet)
+    };
+    // Nobody listening is no reason to end otherwise.
+    let _ = std::io::stdout().write_all(sheet.as_bytes());
+    Ok(0)
+}
+
+async fn snapshots(
+    settings: &Settings,
+    volume: &Volume,
+    interrupts: &mut Interrupts,
+) -> Result<Vec<Group>> {
+    with_repository(
+        settings,
+        volume,
+        interrupts,
+        async |endpoint, interrupts| {
+            let work = timeout(DEADLINE, listed(settings, volume, endpoint));
+            interrupts
+                .unless(async {
+                    work.await
+                        .unwrap_or(Err(Error::NoAnswer { after: DEADLINE }))
+                })
+                .await
+        },
+    )
+    .await
+}
+
+async fn listed(settings: &Settings, volume: &Volume, endpoint: &Endpoint) -> Result<Vec<Group>> {
+    let repository = Repository::new(settings, volume, endpoint).await?;
+    repository.require().await?;
+    repository.pin_if_new().await?;
+    repository.snapshots(DEADLINE).await
+}
+
+/// The first two words of `PROGRAM version`; `None` where it says nothing.
+async fn version(settings: &Settings, name: &'static str) -> Option<String> {
+    let invocation = Invocation {
+        name,
+        program: find_program(name, settings.environment.path()).ok()?,
+        args: vec!["version".into()],
+        env: vec![(
+            "HOME".to_owned(),
+            settings.home.to_string_lossy().into_owned(),
+        )],
+        death_signal: Signal::SIGTERM,
+    };
+    let run = move || {
+        let handle = invocation
+            .expression()
+            .stdout_capture()
+            .stderr_null()
+            .start()
+            .ok()?;
+        let Ok(Some(output)) = handle.wait_timeout(VERSION) else {
+            let _ = handle.kill();
+            return None;
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let words: Vec<&str> = text.split_whitespace().take(2).collect();
+        (words.len() == 2).then(|| words.join(" "))
+    };
+    tokio::task::spawn_blocking(run).await.ok().flatten()
+}

@@ -1,0 +1,85 @@
+//! The sheet's last part: restic and rclone as anybody has them, without the image.
+//!
+//! For the storage of the login S3 credentials come from its STS, as `AssumeRoleWithWebIdentity` of the AWS reference
+//! has it; rclone asks for them by the `credential_process` of the AWS tools' configuration.
+
+use std::fmt::Write as _;
+
+use super::Facts;
+use super::sheet::BLANK;
+use crate::restore::quoted;
+use crate::settings::Login;
+
+// Writing to a String cannot fail: what `write!` gives is dropped.
+
+pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
+    text.push_str("## Without the image: plain restic and rclone\n\n");
+    let remote = facts.settings.remote.as_str();
+    match (&facts.settings.login, facts.settings.remote.section()) {
+        (Some(login), Some(section)) => of_the_login(text, login, section),
+        (None, Some(section)) => {
+            let _ = write!(
+                text,
+                "restic 0.17 or newer, and rclone 1.66 or newer. `~/.config/rclone/rclone.conf` needs the section \
+                 `[{section}]`, which is not on this sheet, for it may hold secrets. While the VM stands, print it by \
+                 `docker compose run --rm cloud-backup rclone config show {section}` and keep it with this sheet.\n\n",
+            );
+        }
+        (_, None) => text.push_str(
+            "restic 0.17 or newer. The repository is a directory, which must be there: in the volume of the VM it is lost \
+             with the VM, unless you have a copy.\n\n",
+        ),
+    }
+    let repository = if facts.settings.remote.section().is_none() && remote.starts_with('/') {
+        remote.to_owned()
+    } else {
+        format!("rclone:{remote}")
+    };
+    let password = facts.password.map_or(format!("'{BLANK}'"), |password| {
+        quoted(password).into_owned()
+    });
+    let _ = write!(
+        text,
+        "    export RESTIC_PASSWORD={password}\n    export RESTIC_REPOSITORY={repository}\n    restic snapshots\n    \
+         restic restore latest --host {host} --target restored\n\n\
+         One file or directory: add `--include /backup/dir1/file`. As root the files get their owners back. A restore that \
+         was broken off goes on with `--overwrite if-changed`.\n",
+        repository = quoted(&repository),
+        host = quoted(&facts.host),
+    );
+}
+
+fn of_the_login(text: &mut String, login: &Login, section: &str) {
+    let endpoint = login.storage.endpoint.as_str();
+    let region = login
+        .storage
+        .region
+        .as_ref()
+        .map_or(String::new(), |region| format!("\n    region = {region}"));
+    let _ = write!(
+        text,
+        "restic 0.17 or newer, rclone 1.66 or newer, oidc-agent and curl. `~/.config/rclone/rclone.conf`:\n\n    \
+         [{section}]\n    type = s3\n    provider = Ceph\n    env_auth = true\n    endpoint = {endpoint}{region}\n\n\
+         A login (once), which asks for a password of your choice:\n\n    \
+         eval $(oidc-agent)\n    \
+         oidc-gen {account} --iss={issuer} --flow=device --scope={scope}\n\n\
+         `~/sts-credentials` (`chmod 700`), which gets credentials for it:\n\n    \
+         #!/bin/sh\n    \
+         answer=$(oidc-token --aud={audience} {account} | tr -d '\\n' | curl -fsS {endpoint_word} \\\n      \
+         -d Action=AssumeRoleWithWebIdentity -d Version=2011-06-15 -d RoleArn=arn:aws:iam:::role/{role} \\\n      \
+         -d RoleSessionName=restore -d DurationSeconds={seconds} --data-urlencode WebIdentityToken@- | tr -d '\\n')\n    \
+         field() {{ printf %s \"$answer\" | sed \"s/.*<$1>//; s/<.*//\"; }}\n    \
+         printf '{{\"Version\":1,\"AccessKeyId\":\"%s\",\"SecretAccessKey\":\"%s\",\"SessionToken\":\"%s\",\"Expiration\":\"%s\"}}' \\\n      \
+         \"$(field AccessKeyId)\" \"$(field SecretAccessKey)\" \"$(field SessionToken)\" \"$(field Expiration)\"\n\n\
+         `~/.aws/config`, with the whole path of it:\n\n    \
+         [default]\n    credential_process = /home/YOU/sts-credentials\n\n\
+         And then:\n\n",
+        account = quoted(&login.account),
+        issuer = quoted(&login.issuer),
+        scope = quoted(&login.scope),
+        audience = quoted(&login.audience),
+        endpoint_word = quoted(endpoint),
+        role = quoted(&login.storage.role),
+        seconds = login.storage.session.as_secs(),
+    );
+}

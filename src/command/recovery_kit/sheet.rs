@@ -1,0 +1,243 @@
+//! The sheet: Markdown that reads as well on paper.
+
+use std::fmt::Write as _;
+
+use super::{Facts, plain};
+use crate::moment::date_and_time;
+use crate::restore::{AS_ROOT, LINE, quoted};
+use crate::settings::Login;
+
+/// A place to write something in by hand.
+pub(super) const BLANK: &str = "______________________________";
+/// The defaults of the guide: `.env` needs no line for them.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("OIDC_ISSUER", "https://iam.cloud.infn.it/"),
+    ("OIDC_SCOPE", "openid profile offline_access email"),
+    ("OIDC_AUDIENCE", "object"),
+    ("S3_ENDPOINT", "https://rgw.cloud.infn.it/"),
+    ("S3_ROLE", "IAMaccess"),
+    ("OIDC_CLIENT_ID", ""),
+];
+/// What else decides how the storage is reached.
+const OTHERS: [&str; 3] = ["OIDC_DEVICE_ENDPOINT", "S3_REGION", "EXTRA_CA_FILE"];
+
+pub(super) fn text(facts: &Facts<'_>) -> String {
+    let mut text = String::new();
+    head(&mut text, facts);
+    values(&mut text, facts);
+    with_the_image(&mut text, facts);
+    plain::section(&mut text, facts);
+    text
+}
+
+// Writing to a String cannot fail: what `write!` gives is dropped here and below.
+
+fn head(text: &mut String, facts: &Facts<'_>) {
+    let _ = write!(
+        text,
+        "# Recovery kit of {host}\n\n\
+         Printed {now} ({zone}) by cloud-backup {version}, {restic}, {rclone}. Keep it on paper or in a password manager, \
+         away from the VM; print a new one after each change of `.env`.\n\n",
+        host = facts.host,
+        now = date_and_time(facts.now, &facts.zone),
+        zone = facts.zone.iana_name().unwrap_or("local time"),
+        version = env!("CARGO_PKG_VERSION"),
+        restic = facts
+            .restic
+            .as_deref()
+            .unwrap_or("restic of unknown version"),
+        rclone = facts
+            .rclone
+            .as_deref()
+            .unwrap_or("rclone of unknown version"),
+    );
+}
+
+fn values(text: &mut String, facts: &Facts<'_>) {
+    let settings = facts.settings;
+    text.push_str("## What is needed\n\n| What | Value |\n| --- | --- |\n");
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));
+    };
+    match facts.password {
+        Some(password) => row(
+            "`RESTIC_PASSWORD`: without it nothing can be read",
+            &code(password),
+        ),
+        None => row(
+            "`RESTIC_PASSWORD`: without it nothing can be read. Write it in by hand",
+            BLANK,
+        ),
+    }
+    row("where the repository is", &code(settings.remote.as_str()));
+    if let Some(login) = &settings.login {
+        if let Some((bucket, path)) = bucket(settings.remote.as_str()) {
+            row("bucket", &code(bucket));
+            row("path in the bucket", &code(path));
+        }
+        let user = login.user.as_deref().map_or(BLANK.to_owned(), code);
+        row("`AAI_USER`, who logs in", &user);
+        row("`OIDC_ISSUER`, the login service", &code(&login.issuer));
+        row("`OIDC_AUDIENCE`", &code(&login.audience));
+        row(
+            "`S3_ENDPOINT`, the storage and its STS",
+            &code(login.storage.endpoint.as_str()),
+        );
+        row("`S3_ROLE`", &code(&login.storage.role));
+        if let Some(region) = &login.storage.region {
+            row("`S3_REGION`", &code(region));
+        }
+        if let Some(client) = &login.client {
+            row("`OIDC_CLIENT_ID`", &code(&client.id));
+            row("`OIDC_CLIENT_SECRET`. Write it in by hand", BLANK);
+        }
+    }
+    match &facts.id {
+        Some(id) => row("repository ID", &code(id)),
+        None => row(
+            "repository ID",
+            "not known: there was no backup yet, or the storage could not be reached",
+        ),
+    }
+    row("host name of this VM in the snapshots", &code(&facts.host));
+    match &facts.snapshots {
+        Ok(groups) if groups.is_empty() => row("snapshots", "none yet"),
+        Ok(groups) => {
+            for group in groups {
+                let paths: Vec<String> = group.paths.iter().map(|path| code(path)).collect();
+                let newest = date_and_time(group.newest, &facts.zone);
+                row(
+                    &format!("snapshots of the host {}", code(&group.host)),
+                    &format!("{}, the newest {newest}: {}", group.count, paths.join(" ")),
+                );
+            }
+        }
+        Err(problem) => row("snapshots", &format!("not known now: {problem}")),
+    }
+    row(
+        "image. Write it in: the line `image:` of compose.yaml",
+        BLANK,
+    );
+    let _ = write!(
+        text,
+        "\n`OIDC_PASSWORD` is not here on purpose: it protects the login in the volume of the lost VM, and is of no use \
+         anywhere else. On a new machine choose a new one.\n\n",
+    );
+}
+
+fn with_the_image(text: &mut String, facts: &Facts<'_>) {
+    text.push_str(
+        "## On a new machine, with the image\n\n\
+         Docker with its compose plug-in, `compose.yaml` with `hostname` and the directories as they were, and this `.env` \
+         (`chmod 600 .env`):\n\n",
+    );
+    env_file(text, facts);
+    let remote = &facts.settings.remote;
+    if let (None, Some(section)) = (&facts.settings.login, remote.section())
+        && !facts.settings.environment.defines_section(section)
+    {
+        let _ = write!(
+            text,
+            "\nThe section `[{section}]` goes into `/home/user/.config/rclone/rclone.conf` in the new volume.\n"
+        );
+    }
+    text.push_str("\nThen:\n\n");
+    if facts.settings.login.is_some() {
+        let _ = writeln!(text, "    {LINE} config");
+    }
+    let host = quoted(&facts.host);
+    let _ = write!(
+        text,
+        "    {LINE} restic snapshots\n    {LINE} restore --host {host} --dry-run\n    {LINE} restore --host {host}\n\n\
+         That is a new folder in the volume, and the screen says how to copy it to the machine. Back to the original paths, \
+         which must be in `compose.yaml` and belong to uid 1000:\n\n    \
+         {LINE} restore --host {host} --in-place --overwrite if-changed\n\n\
+         The same as root, whoever owns them, with owners and modes:\n\n    \
+         docker compose up -d cloud-backup\n    {AS_ROOT} restore latest --host {host} --target / --overwrite if-changed\n\n\
+         Where each directory has snapshots of its own, name it: `/backup/dir1` at the end of the line, as root \
+         `--path /backup/dir1`. Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
+    );
+}
+
+fn env_file(text: &mut String, facts: &Facts<'_>) {
+    let settings = facts.settings;
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "    {name}={value}");
+    };
+    line(
+        "RESTIC_PASSWORD",
+        &facts.password.map_or(BLANK.to_owned(), env_value),
+    );
+    if settings.environment.get("BACKUP_REMOTE").is_some() {
+        line("BACKUP_REMOTE", &env_value(settings.remote.as_str()));
+    } else if let Some((_, path)) = bucket(settings.remote.as_str()) {
+        line("BACKUP_BUCKET", &env_value(path));
+    }
+    if let Some(host) = settings.environment.get("RESTIC_HOST") {
+        line("RESTIC_HOST", &env_value(host));
+    }
+    let Some(login) = &settings.login else {
+        return;
+    };
+    line(
+        "AAI_USER",
+        &env_value(login.user.as_deref().unwrap_or(BLANK)),
+    );
+    line("OIDC_PASSWORD", "(choose a new one)");
+    for (name, value) in values_of(login) {
+        if DEFAULTS
+            .iter()
+            .all(|known| *known != (name, value.as_str()))
+        {
+            line(name, &env_value(&value));
+        }
+    }
+    for name in OTHERS {
+        if let Some(value) = settings.environment.get(name) {
+            line(name, &env_value(value));
+        }
+    }
+    if login
+        .client
+        .as_ref()
+        .is_some_and(|client| client.secret.is_some())
+    {
+        line("OIDC_CLIENT_SECRET", BLANK);
+    }
+}
+
+fn values_of(login: &Login) -> [(&'static str, String); 6] {
+    let client = login.client.as_ref().map(|client| client.id.clone());
+    [
+        ("OIDC_ISSUER", login.issuer.clone()),
+        ("OIDC_SCOPE", login.scope.clone()),
+        ("OIDC_AUDIENCE", login.audience.clone()),
+        ("S3_ENDPOINT", login.storage.endpoint.to_string()),
+        ("S3_ROLE", login.storage.role.clone()),
+        ("OIDC_CLIENT_ID", client.unwrap_or_default()),
+    ]
+}
+
+/// The bucket and the path in it, of `infncloud:/BUCKET/PATH/`.
+fn bucket(remote: &str) -> Option<(&str, &str)> {
+    let (_, path) = remote.split_once(':')?;
+    path.trim_matches('/').split_once('/')
+}
+
+/// As compose reads `.env`: what is no plain word stands between single quotes.
+fn env_value(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@+=,%".contains(c);
+    if value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"\'"))
+}
+
+/// A value as Markdown shows it letter by letter.
+fn code(value: &str) -> String {
+    if value.contains('`') {
+        format!("`` {value} ``")
+    } else {
+        format!("`{value}`")
+    }
+}

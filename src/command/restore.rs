@@ -1,0 +1,256 @@
+//! `restore`: files back from the newest snapshot of this host, or from a chosen one.
+//!
+//! What it takes and where it puts it is said before it begins; nothing that is there already is written over unless
+//! that was said. restic does the work (`restic restore`, 0.18).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cli::Restore;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::log::say;
+use crate::repository::{Amount, Overwrite, Plan, Repository, Snapshot};
+use crate::restore::Refusal;
+use crate::settings::Settings;
+use crate::supervise::{Interrupts, Redactor};
+use crate::volume::Volume;
+
+use super::with_repository::with_repository;
+use choice::{Choice, choose};
+use target::Target;
+
+mod choice;
+mod screen;
+mod target;
+
+/// How long the list of snapshots may take, which on a new machine are all read from the storage.
+const LISTING: Duration = Duration::from_mins(10);
+/// How long a second try waits for a lock, as with the jobs.
+const LOCK_WAIT: &str = "5m";
+
+/// Where a restore finds itself.
+struct Place<'a> {
+    settings: &'a Settings,
+    zone: TimeZone,
+    now: Timestamp,
+    /// Whose snapshots are taken, unless another host is asked for.
+    host: String,
+}
+
+pub(super) async fn run(wish: Restore) -> Result<u8> {
+    let settings = super::settings()?;
+    crate::log::start(settings.logging.warnings_only());
+    let mut interrupts = Interrupts::new()?;
+    let volume = Volume::open(&settings.home)?;
+    let place = Place {
+        settings: &settings,
+        // A wrong one is no reason not to restore.
+        zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
+        now: Timestamp::now(),
+        host: own_host(&settings),
+    };
+    with_repository(
+        &settings,
+        &volume,
+        &mut interrupts,
+        async |endpoint, interrupts| restore(&wish, &place, &volume, endpoint, interrupts).await,
+    )
+    .await
+    .map_err(|error| told(error, &wish, &settings))?;
+    Ok(0)
+}
+
+/// An error as it is one of a restore: what others say of it is about backups.
+fn told(error: Error, wish: &Restore, settings: &Settings) -> Error {
+    match error {
+        // A first backup is what is not wanted now.
+        Error::NoRepository { .. } => Refusal::NoRepository {
+            remote: settings.remote.to_string(),
+        }
+        .into(),
+        Error::Interrupted { signal } => Refusal::Interrupted {
+            signal,
+            target: None,
+            line: wish.line(),
+        }
+        .into(),
+        Error::Restic { code, message } => Refusal::Restic { code, message }.into(),
+        other => other,
+    }
+}
+
+/// The host that backups of here have in their snapshots.
+pub(super) fn own_host(settings: &Settings) -> String {
+    let name = || {
+        let name = nix::unistd::gethostname().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    let set = settings.environment.get("RESTIC_HOST");
+    set.map_or_else(name, str::to_owned)
+}
+
+async fn restore(
+    wish: &Restore,
+    place: &Place<'_>,
+    volume: &Volume,
+    endpoint: &Endpoint,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
+    let repository = interrupts
+        .unless(Repository::new(place.settings, volume, endpoint))
+        .await?;
+    interrupts.unless(repository.require()).await?;
+    let snapshots = interrupts.unless(repository.list(LISTING)).await?;
+    let choice = choose(&snapshots, wish, place)?;
+    screen::choice(&choice, place);
+    let mut work = Work {
+        repository,
+        redactor: place.settings.environment.redactor(),
+        wish,
+    };
+    work.require_paths(choice.snapshot, interrupts).await?;
+    let target = Target::of(wish, choice.snapshot, &place.settings.home, place.now)?;
+    target.require_safe(wish.overwrite)?;
+    work.restore(&choice, target, place, interrupts).await
+}
+
+/// A restore on its way.
+struct Work<'a> {
+    repository: Repository<'a>,
+    redactor: Redactor,
+    wish: &'a Restore,
+}
+
+impl Work<'_> {
+    /// restic restores nothing for a path that is not there, and calls it a success.
+    async fn require_paths(
+        &mut self,
+        snapshot: &Snapshot,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        let paths: Vec<String> = choice::asked(self.wish).to_vec();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let missing = self
+            .repository
+            .missing(&snapshot.id, &paths, &mut self.redactor, interrupts)
+            .await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::NoSuchPath {
+            paths: missing,
+            snapshot: format!("snapshot {}", snapshot.short_id),
+            holds: snapshot.paths.clone(),
+        }
+        .into())
+    }
+
+    async fn restore(
+        &mut self,
+        choice: &Choice<'_>,
+        target: Target,
+        place: &Place<'_>,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        let wish = self.wish;
+        let mut plan = Plan {
+            snapshot: choice.snapshot.id.clone(),
+            paths: choice::asked(wish).to_vec(),
+            target: target.root.clone(),
+            // Where nothing is, nothing that comes meanwhile is written over either.
+            overwrite: wish.overwrite.unwrap_or(Overwrite::Never),
+            lock_wait: None,
+        };
+        if wish.dry_run {
+            let amount = self.would_restore(&mut plan, interrupts).await?;
+            if plan.overwrite == Overwrite::Never {
+                target.require_room(amount.bytes_restored)?;
+            }
+            screen::would_be(amount, &target);
+            return Ok(());
+        }
+        let new = self.not_there_yet(&mut plan, interrupts).await?;
+        target.require_room(new.bytes_restored)?;
+        target.make()?;
+        screen::begin(new, wish.overwrite, &target);
+        let mut progress = screen::Progress::new();
+        let end = self
+            .repository
+            .restore(&plan, &mut self.redactor, interrupts, &mut |so_far| {
+                progress.show(so_far);
+            })
+            .await;
+        progress.end();
+        match end {
+            Ok(amount) => {
+                screen::done(amount, &target, &place.settings.home);
+                Ok(())
+            }
+            Err(Error::Interrupted { signal }) => Err(Refusal::Interrupted {
+                signal,
+                line: self.line_to_go_on(choice, &target),
+                target: Some(target.root),
+            }
+            .into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How much is restored that is not there: as much room is needed at the least.
+    async fn not_there_yet(
+        &mut self,
+        plan: &mut Plan,
+        interrupts: &mut Interrupts,
+    ) -> Result<Amount> {
+        let wanted = std::mem::replace(&mut plan.overwrite, Overwrite::Never);
+        let amount = self.would_restore(plan, interrupts).await;
+        plan.overwrite = wanted;
+        amount
+    }
+
+    /// The dry run; where the repository is locked stale locks are removed, and live ones waited for.
+    async fn would_restore(
+        &mut self,
+        plan: &mut Plan,
+        interrupts: &mut Interrupts,
+    ) -> Result<Amount> {
+        let first = self
+            .repository
+            .would_restore(plan, &mut self.redactor, interrupts)
+            .await;
+        let Err(Error::Locked { holder }) = first else {
+            return first;
+        };
+        if interrupts.unless(self.repository.unlock_stale()).await? {
+            say(format_args!(
+                "A stale lock of {holder} was removed, trying again."
+            ));
+        } else {
+            say(format_args!(
+                "Locked by {holder}, waiting up to {LOCK_WAIT} ..."
+            ));
+        }
+        plan.lock_wait = Some(LOCK_WAIT);
+        self.repository
+            .would_restore(plan, &mut self.redactor, interrupts)
+            .await
+    }
+
+    fn line_to_go_on(&self, choice: &Choice<'_>, target: &Target) -> String {
+        let mut wish = self.wish.clone();
+        // By now there may be a newer one.
+        wish.snapshot.clone_from(&choice.snapshot.short_id);
+        wish.host = None;
+        if !wish.in_place {
+            wish.target = Some(PathBuf::from(&target.root));
+        }
+        wish.overwrite = wish.overwrite.or(Some(Overwrite::IfChanged));
+        wish.line()
+    }
+}

@@ -1,0 +1,159 @@
+//! Where a restore goes: a new folder, a chosen one, or the original paths; and whether it may.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use jiff::Timestamp;
+use nix::sys::statvfs::statvfs;
+
+use crate::cli::Restore;
+use crate::repository::{Overwrite, Snapshot};
+use crate::restore::Refusal;
+
+use super::choice;
+
+/// Container engines put one of them into each container.
+const MARKS_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+/// Where a restore goes.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Below this folder.
+    pub root: PathBuf,
+    /// To the original paths.
+    pub in_place: bool,
+    /// Where files will be: the root, or the original paths.
+    pub places: Vec<PathBuf>,
+    /// The one path that was asked for, if it was one.
+    pub path: Option<PathBuf>,
+}
+
+impl Target {
+    pub(super) fn of(
+        wish: &Restore,
+        snapshot: &Snapshot,
+        home: &Path,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let paths = choice::asked(wish);
+        let root = match &wish.target {
+            _ if wish.in_place => PathBuf::from("/"),
+            Some(target) => std::path::absolute(target).map_err(|source| Refusal::Target {
+                target: target.clone(),
+                source,
+            })?,
+            None => home.join(format!(
+                "restored/{}-{}",
+                snapshot.short_id,
+                now.strftime("%Y%m%d-%H%M%S")
+            )),
+        };
+        let path = match paths {
+            [one] => Some(root.join(one.trim_start_matches('/'))),
+            _ => None,
+        };
+        let originals = if paths.is_empty() {
+            &snapshot.paths
+        } else {
+            paths
+        };
+        let places = if wish.in_place {
+            originals.iter().map(PathBuf::from).collect()
+        } else {
+            vec![root.clone()]
+        };
+        Ok(Self {
+            root,
+            in_place: wish.in_place,
+            places,
+            path,
+        })
+    }
+
+    /// That nothing is written over unasked, and nothing is put where it is lost with the container.
+    pub(super) fn require_safe(&self, overwrite: Option<Overwrite>) -> Result<(), Refusal> {
+        if overwrite.is_none() && !self.is_empty()? {
+            return Err(Refusal::NotEmpty {
+                target: self.root.clone(),
+            });
+        }
+        match self.places.iter().find(|place| is_in_container(place)) {
+            Some(place) => Err(Refusal::InContainer {
+                place: place.clone(),
+                in_place: self.in_place,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn is_empty(&self) -> Result<bool, Refusal> {
+        match std::fs::read_dir(&self.root) {
+            Ok(mut entries) => Ok(entries.next().is_none()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            Err(source) => Err(self.unusable(&source)),
+        }
+    }
+
+    /// That there is room for so many bytes. Where the paths are on several file systems that is not known.
+    pub(super) fn require_room(&self, needed: u64) -> Result<(), Refusal> {
+        let devices = self.places.iter().map(|place| device(nearest(place)));
+        let mut devices: Vec<_> = devices.collect();
+        devices.dedup();
+        let (Some(place), [Some(_)]) = (self.places.first(), &devices[..]) else {
+            return Ok(());
+        };
+        let Ok(room) = statvfs(nearest(place)) else {
+            return Ok(());
+        };
+        #[allow(clippy::unnecessary_cast)] // Not the same type on every system.
+        let there = (room.blocks_available() as u64).saturating_mul(room.fragment_size() as u64);
+        if needed <= there {
+            return Ok(());
+        }
+        Err(Refusal::NoRoom {
+            needed,
+            there,
+            place: nearest(place).to_owned(),
+        })
+    }
+
+    /// Makes the folder, and sees that it can be written to.
+    pub(super) fn make(&self) -> Result<(), Refusal> {
+        if self.in_place {
+            // restic says of each file whether it may.
+            return Ok(());
+        }
+        fs::create_dir_all(&self.root)
+            .and_then(|()| tempfile::tempfile_in(&self.root).map(drop))
+            .map_err(|error| self.unusable(&error))
+    }
+
+    fn unusable(&self, source: &io::Error) -> Refusal {
+        Refusal::Target {
+            target: self.root.clone(),
+            // The kind alone: the rest of the sentence has the path already.
+            source: source.kind().into(),
+        }
+    }
+}
+
+/// The nearest folder of a path that is there.
+fn nearest(path: &Path) -> &Path {
+    path.ancestors()
+        .find(|above| above.exists())
+        .unwrap_or(Path::new("/"))
+}
+
+/// Whether a path is on the file system of the container itself, and not in a volume.
+fn is_in_container(path: &Path) -> bool {
+    let in_one = MARKS_OF_CONTAINERS
+        .iter()
+        .any(|mark| Path::new(mark).exists());
+    in_one && device(nearest(path)) == device(Path::new("/"))
+}
+
+fn device(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|meta| meta.dev())
+}

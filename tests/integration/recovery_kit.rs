@@ -1,0 +1,105 @@
+//! `recovery-kit`: the sheet has this installation's values, and no secret that was not asked for.
+
+use crate::harness::{Ended, Installation, RESTIC_PASSWORD, docker};
+use crate::rig::OIDC_PASSWORD;
+
+/// An installation of the guide, on which nobody has logged in.
+fn of_the_guide() -> Installation {
+    Installation::new()
+        .env("BACKUP_REMOTE", "")
+        .env("AAI_USER", "mrossi")
+        .env("BACKUP_BUCKET", "backup/VM1")
+        .env("OIDC_PASSWORD", OIDC_PASSWORD)
+        .with(["--network=none"])
+}
+
+/// The lines of the sheet's last block of commands.
+fn last_block(sheet: &str) -> String {
+    let (_, plain) = sheet.rsplit_once("## Without the image").expect("a part");
+    let lines = plain.lines().filter_map(|line| line.strip_prefix("    "));
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[test]
+fn the_sheet_has_the_values_and_its_plain_lines_restore() {
+    let installation = Installation::new();
+    installation.write("file", "content");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    let id = installation.run(["restic", "cat", "config"]).ok().stdout;
+    let id: serde_json::Value = serde_json::from_str(&id).expect("JSON");
+    let id = id["id"].as_str().expect("an ID");
+
+    let sheet = installation.run(["recovery-kit"]).ok();
+    assert_eq!(sheet.stderr, "");
+    for value in [
+        "# Recovery kit of my-VM",
+        "`/home/user/storage/`",
+        &format!("| repository ID | `{id}` |"),
+        "| snapshots of the host `my-VM` | 1, the newest ",
+        "restic 0.",
+        "rclone v1.",
+        "RESTIC_PASSWORD=____",
+        "docker compose run --rm cloud-backup restore --host my-VM\n",
+    ] {
+        assert!(
+            sheet.stdout.contains(value),
+            "no {value:?}:\n{}",
+            sheet.stdout
+        );
+    }
+    assert!(!sheet.all().contains(RESTIC_PASSWORD));
+
+    let sheet = installation
+        .run(["recovery-kit", "--with-secrets"])
+        .ok()
+        .stdout;
+    assert!(
+        sheet.contains(&format!("| `{RESTIC_PASSWORD}` |")),
+        "{sheet}"
+    );
+    let script = format!(
+        "set -e; cd /home/user; PATH=/usr/bin:/bin\n{}",
+        last_block(&sheet)
+    );
+    let bare = ["run", "--rm", "--volume"];
+    let volume = format!("{}:/home/user", installation.volume());
+    let image = crate::harness::image();
+    let rest = [volume.as_str(), "--entrypoint=sh", &image, "-c", &script];
+    docker(bare.into_iter().chain(rest)).ok();
+    installation
+        .run_program(
+            "diff",
+            ["-r", "/backup/dir1", "/home/user/restored/backup/dir1"],
+        )
+        .ok();
+}
+
+#[test]
+fn without_a_login_and_a_network_it_is_printed_and_says_what_it_lacks() {
+    let installation = of_the_guide();
+    let shows_nothing_of_the_login = |sheet: &Ended| {
+        assert!(!sheet.all().contains(OIDC_PASSWORD), "{}", sheet.all());
+    };
+    let sheet = installation
+        .run(["recovery-kit"])
+        .ok()
+        .says("| bucket | `mrossi` |")
+        .says("| path in the bucket | `backup/VM1` |")
+        .says("| `S3_ENDPOINT`, the storage and its STS | `https://rgw.cloud.infn.it/` |")
+        .says("| repository ID | not known")
+        .says("| snapshots | not known now: not configured yet: nobody has logged in on this volume |")
+        .says("    BACKUP_BUCKET=backup/VM1\n    AAI_USER=mrossi\n    OIDC_PASSWORD=(choose a new one)\n\n")
+        .says("RESTIC_REPOSITORY=rclone:infncloud:/mrossi/backup/VM1/\n")
+        .says("RoleArn=arn:aws:iam:::role/IAMaccess");
+    assert!(
+        sheet.stderr.contains("the sheet lacks the hosts"),
+        "{}",
+        sheet.stderr
+    );
+    shows_nothing_of_the_login(&sheet);
+    assert!(!sheet.all().contains(RESTIC_PASSWORD), "{}", sheet.all());
+
+    let sheet = installation.run(["recovery-kit", "--with-secrets"]).ok();
+    assert!(sheet.stdout.contains(RESTIC_PASSWORD));
+    shows_nothing_of_the_login(&sheet);
+}
