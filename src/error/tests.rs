@@ -128,7 +128,6 @@ fn refusals() -> Vec<NotRestored> {
     ]
 }
 
-/// One of each variant.
 /// One of each end by a signal.
 fn ends() -> Vec<Error> {
     let text = || "x".to_owned();
@@ -149,6 +148,7 @@ fn ends() -> Vec<Error> {
     ]
 }
 
+/// One of each variant.
 fn one_of_each() -> Vec<Error> {
     let text = || "x".to_owned();
     let source = || io::Error::from(io::ErrorKind::Other);
