@@ -24,8 +24,10 @@ mod reauth;
 mod record;
 mod restic;
 mod schedule;
+mod sizes;
 mod start_server;
 mod status;
+mod verify;
 mod with_repository;
 
 /// Runs the command to its end and gives its exit code.
@@ -51,6 +53,10 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::Schedule { file } => schedule::run(file).await,
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
+            Verb::Verify {
+                read_data_subset,
+                args,
+            } => verify::run(read_data_subset, args).await,
             Verb::Restic { args } => restic::run(args).await,
             Verb::Status { schedule, json } => status::run(schedule, json).await,
             Verb::Healthcheck => healthcheck::run().await,

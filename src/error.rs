@@ -227,6 +227,36 @@ pub enum Error {
     /// All was done, and more snapshots are left than should be.
     #[error("{0}")]
     TooManySnapshots(Box<Surplus>),
+    /// What was restored is not what was backed up; the list has one line for each file.
+    #[error("{}", unequal(files))]
+    Unequal {
+        /// The files, each with what is wrong.
+        files: Vec<String>,
+    },
+    /// There is nothing of this host that could be restored.
+    #[error(
+        "no snapshot of the host {host} is in the repository{}",
+        of_others(others)
+    )]
+    NoSnapshot {
+        /// The host that was looked for.
+        host: String,
+        /// Those that are there.
+        others: Vec<String>,
+    },
+    /// The disk cannot take what is to be restored.
+    #[error(
+        "{} has {} MiB free, and {} MiB are needed to restore there",
+        folder.display(), .free >> 20, (.needed >> 20) + 1
+    )]
+    NoRoom {
+        /// The folder for temporary files.
+        folder: PathBuf,
+        /// So many bytes are free.
+        free: u64,
+        /// So many are needed.
+        needed: u64,
+    },
     /// The repository has keys, and none opens with our password.
     #[error("RESTIC_PASSWORD is not the password of this repository")]
     WrongPassword,
@@ -307,13 +337,14 @@ impl Error {
             | Self::ConfigMissing { .. } => 10,
             Self::Locked { .. } => 11,
             Self::WrongPassword | Self::NoKeys => 12,
+            Self::Unequal { .. } | Self::NoSnapshot { .. } => 65,
             Self::ServerFailed { .. }
             | Self::NoAnswer { .. }
             | Self::StorageFailing { .. }
             | Self::ProbeFailed { .. }
             | Self::AbsenceNotProven { .. } => 69,
             Self::System { .. } => 71,
-            Self::Volume { .. } | Self::LogFolder { .. } => 73,
+            Self::Volume { .. } | Self::LogFolder { .. } | Self::NoRoom { .. } => 73,
             Self::AnotherServer { .. }
             | Self::AnotherScheduler { .. }
             | Self::AlreadyLoggingIn { .. }
@@ -355,6 +386,22 @@ impl<P: fmt::Display> fmt::Display for Problems<'_, P> {
                     .try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }
+    }
+}
+
+/// The list stands below: a report has its remedy between the two.
+fn unequal(files: &[String]) -> String {
+    let what = match files.len() {
+        1 => "1 restored file is not what was backed up".to_owned(),
+        n => format!("{n} restored files are not what was backed up"),
+    };
+    format!("{what}:\n  {}", files.join("\n  "))
+}
+
+fn of_others(hosts: &[String]) -> String {
+    match hosts {
+        [] => String::new(),
+        hosts => format!(", those of {} are", hosts.join(", ")),
     }
 }
 

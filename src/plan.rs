@@ -19,7 +19,7 @@ use crate::settings::{Checks, Environment, Problem, Settings};
 pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
 
 /// The commands that write themselves to the history and report to a check of their own.
-const REPORTING: [Reporting; 4] = [
+const REPORTING: [Reporting; 5] = [
     Reporting {
         command: "backup",
         variable: "BACKUP_CHECK_URL",
@@ -29,6 +29,11 @@ const REPORTING: [Reporting; 4] = [
         command: "forget",
         variable: "FORGET_CHECK_URL",
         check: |checks| checks.forget,
+    },
+    Reporting {
+        command: "verify",
+        variable: "VERIFY_CHECK_URL",
+        check: |checks| checks.verify,
     },
     Reporting {
         command: "check-refresh-token",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Repository;
+use super::{HOST, Repository};
 use crate::error::{Error, Result};
 
 /// The snapshots of one host and one set of paths, as `restic forget` groups them.
@@ -29,18 +29,26 @@ pub struct Group {
     pub newest_bytes: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Snapshot {
-    time: Timestamp,
+/// A snapshot as restic lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Snapshot {
+    /// When it was made.
+    pub time: Timestamp,
+    /// The host.
     #[serde(default)]
-    hostname: String,
+    pub hostname: String,
+    /// What was backed up.
     #[serde(default)]
-    paths: Vec<String>,
-    short_id: String,
+    pub paths: Vec<String>,
+    /// Its id.
+    #[serde(default)]
+    pub id: String,
+    /// The first eight digits of it.
+    pub short_id: String,
     summary: Option<Summary>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Summary {
     total_bytes_processed: Option<u64>,
 }
@@ -51,18 +59,30 @@ impl Repository<'_> {
         let output = self
             .output(&["snapshots", "--json", "--no-lock"], false, deadline)
             .await?;
-        grouped(&output).ok_or_else(|| Error::Restic {
-            code: 1,
-            message: "restic snapshots gives no list of snapshots".to_owned(),
-        })
+        read(&output).map(grouped)
+    }
+
+    /// All of them one by one, of every host; restic may take this long.
+    pub async fn snapshots_of_all_hosts(&self, deadline: Duration) -> Result<Vec<Snapshot>> {
+        let mut invocation = self.invocation(["snapshots", "--json", "--no-lock"].map(Into::into));
+        invocation.env.retain(|(name, _)| name != HOST);
+        read(&self.output_of(&invocation, false, deadline).await?)
     }
 }
 
-/// `None` where it is no JSON of restic's.
-fn grouped(json: &str) -> Option<Vec<Group>> {
-    let snapshots: Option<Vec<Snapshot>> = serde_json::from_str(json.trim()).ok()?;
+/// The list of restic's JSON; null stands for an empty one.
+fn read(json: &str) -> Result<Vec<Snapshot>> {
+    let snapshots: Option<Vec<Snapshot>> =
+        serde_json::from_str(json.trim()).map_err(|_| Error::Restic {
+            code: 1,
+            message: "restic snapshots gives no list of snapshots".to_owned(),
+        })?;
+    Ok(snapshots.unwrap_or_default())
+}
+
+fn grouped(snapshots: Vec<Snapshot>) -> Vec<Group> {
     let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
-    for snapshot in snapshots.unwrap_or_default() {
+    for snapshot in snapshots {
         let key = (snapshot.hostname.clone(), snapshot.paths.clone());
         let group = groups.entry(key).or_insert_with(|| Group {
             host: snapshot.hostname,
@@ -81,7 +101,7 @@ fn grouped(json: &str) -> Option<Vec<Group>> {
                 .and_then(|summary| summary.total_bytes_processed);
         }
     }
-    Some(groups.into_values().collect())
+    groups.into_values().collect()
 }
 
 #[cfg(test)]
@@ -98,7 +118,7 @@ mod tests {
              "summary":{"total_bytes_processed":200}},
             {"time":"2026-11-26T02:00:00Z","paths":["/a"],"hostname":"other","short_id":"44444444"}
         ]"#;
-        let groups = grouped(json).unwrap();
+        let groups = grouped(read(json).unwrap());
         let shown: Vec<_> = groups
             .iter()
             .map(|group| {
@@ -128,8 +148,8 @@ mod tests {
 
     #[test]
     fn no_snapshots_are_none_and_other_words_are_an_error() {
-        assert_eq!(grouped("[]\n"), Some(Vec::new()));
-        assert_eq!(grouped("null"), Some(Vec::new()));
-        assert_eq!(grouped("Fatal: no"), None);
+        assert!(read("[]\n").unwrap().is_empty());
+        assert!(read("null").unwrap().is_empty());
+        assert!(read("Fatal: no").is_err());
     }
 }

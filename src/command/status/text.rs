@@ -9,6 +9,7 @@ use super::Status;
 use super::jobs::{Job, LastRun, Outcome};
 use super::login::Login;
 use super::repository::State;
+use crate::command::sizes::bytes;
 use crate::moment::{about, day_and_time, seen_from, span};
 use crate::repository::Group;
 
@@ -278,23 +279,6 @@ impl Page<'_> {
             group.count
         );
         self.fold("  ", COLUMN, &line);
-    }
-}
-
-/// `2.9 MiB`, rounded down, as restic writes sizes.
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut whole = number;
-    let mut rest = 0;
-    while whole >= 1024 && unit + 1 < UNITS.len() {
-        rest = whole % 1024;
-        whole /= 1024;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{whole} B"),
-        _ => format!("{whole}.{} {}", rest * 10 / 1024, UNITS[unit]),
     }
 }
 
