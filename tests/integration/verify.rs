@@ -20,11 +20,11 @@ fn backed_up(files: &[&str]) -> Installation {
 
 /// The line that a job ends with.
 fn verdict(ended: &Ended) -> &str {
-    let lines = ended.stderr.lines().filter_map(|line| {
+    let mut lines = ended.stderr.lines().filter_map(|line| {
         let line = line.strip_prefix("cloud-backup: ")?;
         line.starts_with("Verif").then_some(line)
     });
-    lines.last().unwrap_or_default()
+    lines.next().unwrap_or_default()
 }
 
 fn snapshots(installation: &Installation) -> Vec<serde_json::Value> {
@@ -117,6 +117,26 @@ fn a_source_that_is_gone_as_a_whole_is_said() {
         said.ends_with(" restored (3 B) and none could be compared, 1 gone since"),
         "{said}"
     );
+}
+
+#[test]
+fn what_only_root_may_read_is_restored_and_not_compared() {
+    let installation = Installation::new().with(["--cap-add=DAC_READ_SEARCH"]);
+    let server = installation.server();
+    let make = "cd /backup/dir1 && echo readable >readable && mkdir -m 0700 folder && echo root >folder/inner && \
+                echo root >secret && chmod 0000 secret && chown -R root:root .";
+    server.shell(make).ok();
+    server.exec(["backup", "/backup/dir1"]).ok();
+    let run = server.exec(["verify"]);
+    // The test's own user may not be able to.
+    server.shell("rm -rf /backup/dir1/*").ok();
+    let run = run.ok();
+    let said = verdict(&run);
+    assert!(
+        said.contains(", 1 file of snapshot ") && said.ends_with(", 2 not readable here"),
+        "{said}"
+    );
+    assert_eq!(left(&server), "");
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn the_same_content_is_equal_and_its_hash_is_known() {
 fn another_content_of_the_same_size_and_time_is_different() {
     let scene = Scene::new("abc");
     let file = scene.file();
-    scene.change_without_a_new_time("abd");
+    scene.change_without_a_new_time("abx");
     assert_eq!(scene.compare(&file), Outcome::Different);
 }
 
