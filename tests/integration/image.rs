@@ -72,6 +72,7 @@ fn every_command_is_a_link_to_the_one_program() {
         "rclone cloud-backup",
         "reauth cloud-backup",
         "restic cloud-backup",
+        "schedule cloud-backup",
         "start-server cloud-backup",
         "status cloud-backup",
         "verify cloud-backup",
