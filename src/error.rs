@@ -2,7 +2,6 @@
 //!
 //! Own codes follow `sysexits.h`; restic's codes pass through unchanged. `docs/exit-codes.md` is the table.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +14,9 @@ use crate::settings::Problem;
 use crate::trouble::Trouble;
 
 mod remedy;
+mod words;
+
+use words::{Problems, incomplete, interrupted, of_others, unequal};
 
 /// Shorthand for a result of this program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -370,53 +372,6 @@ impl Error {
             Self::Killed { signal, .. } => crate::supervise::signal_exit_code(*signal),
             Self::Restic { code, .. } => *code,
         }
-    }
-}
-
-/// The list of problems, one a line, so that one look is enough to mend them all.
-struct Problems<'a, P>(&'a [P]);
-
-impl<P: fmt::Display> fmt::Display for Problems<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [one] => write!(f, "a problem: {one}"),
-            all => {
-                write!(f, "{} problems:", all.len())?;
-                all.iter()
-                    .try_for_each(|problem| write!(f, "\n  {problem}"))
-            }
-        }
-    }
-}
-
-/// The list stands below: a report has its remedy between the two.
-fn unequal(files: &[String]) -> String {
-    let what = match files.len() {
-        1 => "1 restored file is not what was backed up".to_owned(),
-        n => format!("{n} restored files are not what was backed up"),
-    };
-    format!("{what}:\n  {}", files.join("\n  "))
-}
-
-fn of_others(hosts: &[String]) -> String {
-    match hosts {
-        [] => String::new(),
-        hosts => format!(", those of {} are", hosts.join(", ")),
-    }
-}
-
-fn interrupted(signal: Signal) -> String {
-    match signal {
-        Signal::SIGALRM => "it did not end within its timeout and was ended".to_owned(),
-        signal => format!("it was interrupted by {signal}"),
-    }
-}
-
-fn incomplete(count: usize) -> String {
-    match count {
-        0 => "some files could not be read".to_owned(),
-        1 => "1 file could not be read".to_owned(),
-        n => format!("{n} files could not be read"),
     }
 }
 
