@@ -82,7 +82,7 @@ fn said_by(whom: &str, error: Error) -> Error {
     }
 }
 
-/// The newest snapshot of this host.
+/// The newest snapshot of this host; where several jobs back up directories of their own, that of one of them by chance.
 async fn newest(repository: &Repository<'_>, interrupts: &mut Interrupts) -> Result<Snapshot> {
     let all = interrupts
         .unless(repository.snapshots_of_all_hosts(LISTING))
@@ -91,17 +91,15 @@ async fn newest(repository: &Repository<'_>, interrupts: &mut Interrupts) -> Res
     let (ours, others): (Vec<_>, Vec<_>) = all
         .into_iter()
         .partition(|snapshot| snapshot.hostname == host);
-    ours.into_iter()
-        .max_by_key(|snapshot| snapshot.time)
-        .ok_or_else(|| {
-            let mut others: Vec<String> = others
-                .into_iter()
-                .map(|snapshot| words::shown(&snapshot.hostname))
-                .collect();
-            others.sort();
-            others.dedup();
-            Error::NoSnapshot { host, others }
-        })
+    fastrand::choice(choice::newest(ours)).ok_or_else(|| {
+        let mut others: Vec<String> = others
+            .into_iter()
+            .map(|snapshot| words::shown(&snapshot.hostname))
+            .collect();
+        others.sort();
+        others.dedup();
+        Error::NoSnapshot { host, others }
+    })
 }
 
 /// Restores random files of the snapshot, and the canary, and compares them.

@@ -1,6 +1,14 @@
 //! Which files are restored: some of all, by chance, within bounds; the list of them may be of any length.
 
-use crate::repository::File;
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use crate::repository::{File, Snapshot};
+
+/// What was not backed up for so long before the newest snapshot was made is not backed up any more: a run a week is the
+/// least that is looked after.
+const CURRENT: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// So many files at most.
 const FILES: usize = 20;
@@ -61,6 +69,22 @@ impl Choice {
         });
         (self.chosen, self.is_seen)
     }
+}
+
+/// The newest snapshot of each set of paths that is still backed up.
+pub(super) fn newest(snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
+    let mut newest: BTreeMap<Vec<String>, Snapshot> = BTreeMap::new();
+    for snapshot in snapshots {
+        let known = newest.get(&snapshot.paths);
+        if known.is_none_or(|known| known.time <= snapshot.time) {
+            newest.insert(snapshot.paths.clone(), snapshot);
+        }
+    }
+    let last = newest.values().map(|snapshot| snapshot.time).max();
+    newest
+        .into_values()
+        .filter(|snapshot| last.is_some_and(|last| last.duration_since(snapshot.time) <= CURRENT))
+        .collect()
 }
 
 /// The option by which restic restores exactly this file: its patterns are those of Go's `filepath.Match`.
@@ -148,6 +172,31 @@ mod tests {
             choice.see(listed);
             assert_eq!(choice.chosen().1, is_seen);
         }
+    }
+
+    #[test]
+    fn the_newest_of_each_set_of_paths_that_is_still_backed_up() {
+        let snapshots = [
+            ("2026-11-27T02:00:00Z", "/home", "1"),
+            ("2026-11-28T02:00:00Z", "/home", "2"),
+            ("2026-11-26T02:00:00Z", "/home", "3"),
+            ("2026-11-20T02:00:00Z", "/database", "4"),
+            // Nobody backs that up any more.
+            ("2026-11-20T01:59:59Z", "/old", "5"),
+        ]
+        .map(|(time, path, id)| {
+            let json =
+                format!(r#"{{"time":"{time}","paths":["{path}"],"id":"{id}","short_id":""}}"#);
+            serde_json::from_str(&json).unwrap()
+        });
+        let ids = |snapshots: Vec<Snapshot>| -> Vec<String> {
+            newest(snapshots)
+                .into_iter()
+                .map(|snapshot| snapshot.id)
+                .collect()
+        };
+        assert_eq!(ids(snapshots.into()), ["4", "2"]);
+        assert_eq!(ids(Vec::new()), [""; 0]);
     }
 
     #[test]
