@@ -3,6 +3,7 @@
 //!
 //! Nothing is written to the repository, see docs/architecture.md ("The proof that backups can be restored").
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -47,8 +48,23 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
     job::run(job, async |repository, run, interrupts| {
         interrupts.unless(repository.require()).await?;
         check(&subset, repository, run, interrupts).await?;
-        let snapshot = newest(repository, interrupts).await?;
-        let verified = restore(subset, &snapshot, repository, run, interrupts).await?;
+        let list = repository.snapshots_of_all_hosts(LISTING);
+        let all = interrupts.unless(list).await?;
+        let snapshot = newest(&repository.host(), &all)?;
+        let kept = repository.volume().canary(repository.remote());
+        let canary = Canary::read(&kept);
+        let is_there = |canary: &Canary| all.iter().any(|known| known.id == canary.snapshot);
+        let plan = Plan {
+            is_there: canary.as_ref().is_some_and(is_there),
+            canary,
+            snapshot,
+        };
+        let verified = restore(subset, &plan, repository, run, interrupts).await?;
+        // One that is damaged is asked for again, for as long as its snapshot is there.
+        let canary = verified.canary.as_ref();
+        if canary.is_none_or(|returned| returned.is_equal) {
+            keep(&kept, &plan.snapshot, &verified.files, run);
+        }
         let wrong = verified.wrong();
         if !wrong.is_empty() {
             return Err(Error::Unequal { files: wrong });
@@ -57,6 +73,14 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
         Ok(())
     })
     .await
+}
+
+/// From what is restored.
+struct Plan {
+    snapshot: Snapshot,
+    /// The file of the last run, and whether its own snapshot is there.
+    canary: Option<Canary>,
+    is_there: bool,
 }
 
 async fn check(
@@ -83,35 +107,31 @@ fn said_by(whom: &str, error: Error) -> Error {
 }
 
 /// The newest snapshot of this host; where several jobs back up directories of their own, that of one of them by chance.
-async fn newest(repository: &Repository<'_>, interrupts: &mut Interrupts) -> Result<Snapshot> {
-    let all = interrupts
-        .unless(repository.snapshots_of_all_hosts(LISTING))
-        .await?;
-    let host = repository.host();
-    let (ours, others): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|snapshot| snapshot.hostname == host);
-    fastrand::choice(choice::newest(ours)).ok_or_else(|| {
-        let mut others: Vec<String> = others
-            .into_iter()
-            .map(|snapshot| words::shown(&snapshot.hostname))
-            .collect();
-        others.sort();
-        others.dedup();
-        Error::NoSnapshot { host, others }
+fn newest(host: &str, all: &[Snapshot]) -> Result<Snapshot> {
+    let ours = all.iter().filter(|snapshot| snapshot.hostname == host);
+    fastrand::choice(choice::newest(ours.cloned())).ok_or_else(|| {
+        let others = all.iter().map(|snapshot| words::shown(&snapshot.hostname));
+        let others: BTreeSet<String> = others.collect();
+        Error::NoSnapshot {
+            host: host.to_owned(),
+            others: others.into_iter().collect(),
+        }
     })
 }
 
 /// Restores random files of the snapshot, and the canary, and compares them.
 async fn restore(
     subset: String,
-    snapshot: &Snapshot,
+    plan: &Plan,
     repository: &Repository<'_>,
     run: &mut Run,
     interrupts: &mut Interrupts,
 ) -> Result<Verified> {
-    let kept = repository.volume().canary(repository.remote());
-    let canary = Canary::read(&kept);
+    let Plan {
+        snapshot,
+        canary,
+        is_there,
+    } = plan;
     let mut choice = Choice::new(canary.as_ref().map(|canary| canary.file.clone()));
     let walk = repository.files(&snapshot.id, |file| choice.see(file));
     interrupts
@@ -119,15 +139,9 @@ async fn restore(
         .await
         .map_err(|error| said_by("restic ls", error))?;
     let (files, canary_is_in_newest) = choice.chosen();
-    let canary = match canary {
-        Some(canary) => {
-            let all = repository.snapshots_of_all_hosts(LISTING);
-            let is_there = interrupts.unless(all).await?;
-            let is_there = is_there.iter().any(|known| known.id == canary.snapshot);
-            canary.restorable(is_there, canary_is_in_newest.then_some(&snapshot.id))
-        }
-        None => None,
-    };
+    let newest = canary_is_in_newest.then_some(&snapshot.id);
+    let canary = canary.clone();
+    let canary = canary.and_then(|canary| canary.restorable(*is_there, newest));
     let work = workplace(&files, canary.as_ref(), interrupts).await?;
 
     let mut verified = Verified::new(subset, snapshot.short_id.clone());
@@ -161,11 +175,6 @@ async fn restore(
             canary.compare(&target)
         });
         verified.canary = Some(returned.await?);
-    }
-    // One that is damaged is asked for again, for as long as its snapshot is there.
-    let canary = verified.canary.as_ref();
-    if canary.is_none_or(|returned| returned.is_equal) {
-        keep(&kept, snapshot, &verified.files, run);
     }
     Ok(verified)
 }

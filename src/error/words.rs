@@ -32,6 +32,11 @@ pub(super) fn unequal(files: &[String]) -> String {
 pub(super) fn of_others(hosts: &[String]) -> String {
     match hosts {
         [] => String::new(),
+        // Where the host name is another one with each container, there may be hundreds.
+        [first, second, third, _, ..] => format!(
+            ", those of {first}, {second}, {third} and {} more are",
+            hosts.len() - 3
+        ),
         hosts => format!(", those of {} are", hosts.join(", ")),
     }
 }

@@ -72,7 +72,7 @@ impl Choice {
 }
 
 /// The newest snapshot of each set of paths that is still backed up.
-pub(super) fn newest(snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
+pub(super) fn newest(snapshots: impl IntoIterator<Item = Snapshot>) -> Vec<Snapshot> {
     let mut newest: BTreeMap<Vec<String>, Snapshot> = BTreeMap::new();
     for snapshot in snapshots {
         let known = newest.get(&snapshot.paths);
