@@ -4,7 +4,8 @@
 //! the same file, so it may hold jobs of other containers: `schedule` refuses them, `status` and the watch pass over
 //! them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -17,6 +18,9 @@ use crate::settings::{Checks, Environment, Problem, Settings};
 
 /// Where Ofelia has it, and where the compose files mount it for us too.
 pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
+
+/// In bytes: some thousand jobs.
+const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// The commands that write themselves to the history and report to a check of their own.
 const REPORTING: [Reporting; 5] = [
@@ -47,6 +51,9 @@ const REPORTING: [Reporting; 5] = [
         check: |checks| checks.restic,
     },
 ];
+
+/// Where the image has our commands.
+const OURS: &str = "/usr/local/bin";
 
 struct Reporting {
     command: &'static str,
@@ -84,7 +91,7 @@ pub struct Job {
     pub reports: bool,
     /// Where it reports.
     pub check: Option<CheckUrl>,
-    /// Why it does not report where it was told to.
+    /// Why it does not report where it was told to, or is not told from another job.
     pub warning: Option<String>,
 }
 
@@ -115,13 +122,13 @@ impl Plan {
 
     /// The jobs that are ours, and what is wrong with the file.
     fn with_refusals(file: &Path, settings: &Settings) -> Result<(Self, Vec<Refusal>)> {
-        let bytes = std::fs::read(file).map_err(|source| Error::ScheduleFile {
+        let bytes = read(file).map_err(|source| Error::ScheduleFile {
             file: file.to_owned(),
             source,
         })?;
         let (plan, wrong) = schedule::file::read(&bytes);
         let mut refusals = Vec::new();
-        let jobs = plan
+        let mut jobs: Vec<Job> = plan
             .jobs
             .into_iter()
             .filter_map(|job| {
@@ -131,6 +138,7 @@ impl Plan {
                 is_ours.then(|| Job::new(job, &settings.environment))
             })
             .collect();
+        warn_of_twins(&mut jobs);
         let plan = Self {
             file: file.to_owned(),
             jobs,
@@ -140,6 +148,40 @@ impl Plan {
         };
         Ok((plan, wrong))
     }
+}
+
+/// The history knows a run by its command and arguments, not by the job's name.
+fn warn_of_twins(jobs: &mut [Job]) {
+    for place in 1..jobs.len() {
+        let (before, after) = jobs.split_at_mut(place);
+        let job = &mut after[0];
+        let is_twin = |other: &&Job| other.command == job.command && other.args == job.args;
+        if let Some(other) = before.iter().find(is_twin) {
+            let words = format!(
+                "has the same command as {}: status and the watch take a run of one of them for a run of both; another \
+                 argument tells them apart",
+                other.job.name
+            );
+            job.warning = Some(match job.warning.take() {
+                Some(warning) => format!("{warning}; {words}"),
+                None => words,
+            });
+        }
+    }
+}
+
+/// All of the file, which may turn out to be a device without an end.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut beginning = std::fs::File::open(file)?.take(LONGEST_FILE + 1);
+    beginning.read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            "it is longer than a megabyte",
+        ));
+    }
+    Ok(bytes)
 }
 
 /// Why a job cannot run in this container.
@@ -211,8 +253,9 @@ impl Job {
                 None => redactor.text(job.command.first().map_or("", String::as_str)),
             },
             args,
-            reports: reporting
-                .is_some_and(|reporting| reporting.command != "restic" || check.is_some()),
+            reports: reporting.is_some_and(|reporting| {
+                reporting.command != "restic" || check.is_some() && restic_reports(words)
+            }),
             check,
             warning,
             environment,
@@ -227,7 +270,11 @@ fn reporting(words: &[String]) -> (Option<&'static Reporting>, &[String]) {
         return (None, words);
     };
     let find = |name: &str| REPORTING.iter().find(|known| known.command == name);
-    let name = program.rsplit('/').next().unwrap_or_default();
+    let (folder, name) = program.rsplit_once('/').unwrap_or((OURS, program));
+    if folder != OURS {
+        // A script of the user's own may have the name of one of our commands.
+        return (None, rest);
+    }
     match (find(name), rest) {
         (Some(found), _) => (Some(found), rest),
         (None, [verb, args @ ..]) if name == "cloud-backup" => match find(verb) {
@@ -236,6 +283,14 @@ fn reporting(words: &[String]) -> (Option<&'static Reporting>, &[String]) {
         },
         (None, _) => (None, rest),
     }
+}
+
+/// Whether `restic` with these arguments is a job that reports where it has a check; what only a person does is none.
+#[must_use]
+pub fn restic_reports(args: &[impl AsRef<OsStr>]) -> bool {
+    !args
+        .iter()
+        .any(|arg| matches!(arg.as_ref().to_str(), Some("init" | "unlock")))
 }
 
 #[cfg(test)]

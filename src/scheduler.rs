@@ -212,8 +212,10 @@ impl Scheduler {
 
     fn ended(&mut self, ended: Result<(usize, End), tokio::task::JoinError>) {
         // A task that panicked has aborted the program.
-        if let Ok((job, end)) = ended {
-            self.agenda.ended(job, end.is_broken_off());
+        match ended {
+            Ok((job, End::NotBegun)) => self.agenda.put_back(job),
+            Ok((job, end)) => self.agenda.ended(job, end.is_broken_off()),
+            Err(_) => (),
         }
     }
 

@@ -22,8 +22,11 @@ use super::with_repository::with_repository;
 
 /// So much of the output is kept: the largest body that any server takes.
 const KEPT_OUTPUT: usize = 1024 * 1024;
-/// How long a second try waits for a lock; restic's own bound for waiting.
-const LOCK_WAIT: &str = "5m";
+/// How long each further try waits for a lock: restic's own bound for waiting.
+const LOCK_WAIT: &str = "30s";
+/// So many further tries there are: five minutes. Between two of them the lock of a run that was killed can be removed as
+/// soon as nobody else is at work.
+const LOCK_TRIES: usize = 10;
 
 /// The verb of jobs whose arguments have restic's command too.
 pub(super) const RESTIC: &str = "restic";
@@ -301,34 +304,42 @@ impl Run {
         self.restic(args, repository, interrupts).await
     }
 
-    /// Runs restic; where the repository is locked, removes stale locks and tries once more, waiting for live ones.
+    /// Runs restic; where the repository is locked, removes stale locks and waits for live ones.
     pub(super) async fn restic(
         &mut self,
-        mut args: Vec<OsString>,
+        first: Vec<OsString>,
         repository: &Repository<'_>,
         interrupts: &mut Interrupts,
     ) -> Result<()> {
-        let first = repository
-            .run(&args, &mut self.transcript, interrupts)
-            .await;
-        let Err(Error::Locked { holder }) = first else {
-            return first;
-        };
-        if interrupts.unless(repository.unlock_stale()).await? {
-            self.say(&format!(
-                "a stale lock of {holder} was removed, trying again\n"
-            ));
-        } else {
-            self.say(&format!("locked by {holder}, waiting up to {LOCK_WAIT}\n"));
-        }
-        if !args
+        let mut args = first.clone();
+        let mut tries = LOCK_TRIES;
+        if args
             .iter()
             .any(|arg| arg.to_string_lossy().starts_with("--retry-lock"))
         {
+            tries = 1;
+        } else {
             args.insert(1, format!("--retry-lock={LOCK_WAIT}").into());
         }
-        repository
-            .run(&args, &mut self.transcript, interrupts)
-            .await
+        let mut end = repository
+            .run(&first, &mut self.transcript, interrupts)
+            .await;
+        for number in 0..tries {
+            let Err(Error::Locked { holder }) = &end else {
+                break;
+            };
+            let holder = holder.clone();
+            if interrupts.unless(repository.unlock_stale()).await? {
+                self.say(&format!(
+                    "a stale lock of {holder} was removed, trying again\n"
+                ));
+            } else if number == 0 {
+                self.say(&format!("locked by {holder}, waiting up to 5m\n"));
+            }
+            end = repository
+                .run(&args, &mut self.transcript, interrupts)
+                .await;
+        }
+        end
     }
 }

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use crate::error::Result;
+use crate::plan::restic_reports;
 use crate::repository::Repository;
 use crate::settings::Checks;
 use crate::supervise::Interrupts;
@@ -63,11 +64,11 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     .await
 }
 
-/// Whether somebody is to be told; what only a person does is not meant.
+/// Whether somebody is to be told.
 fn is_watched(args: &[OsString]) -> bool {
     Checks::from_vars(std::env::vars_os()).restic.is_some()
         && !std::io::stdout().is_terminal()
-        && !args.iter().any(|arg| arg == "init" || arg == "unlock")
+        && restic_reports(args)
 }
 
 async fn watched(args: Vec<OsString>) -> Result<u8> {

@@ -167,6 +167,10 @@ impl Error {
                 "Docker makes a folder for a file that is not there: remove the folder, put ofelia-config.ini in its \
                  place beside compose.yaml, then: docker compose up -d --force-recreate"
             }
+            Self::ScheduleFile { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                "It must be readable for uid 1000: chmod 644 ofelia-config.ini, or, to keep its ping URLs from other users, \
+                 chown 1000 and chmod 600; then: docker compose up -d --force-recreate"
+            }
             Self::ScheduleFile { .. } => {
                 "Mount it into the container, readable for uid 1000: - ./ofelia-config.ini:/etc/ofelia/config.ini:ro"
             }

@@ -75,12 +75,34 @@ fn of_verify() -> Vec<Error> {
     ]
 }
 
+/// One of each error of the schedule.
+fn of_the_schedule() -> Vec<Error> {
+    let source = || io::Error::from(io::ErrorKind::Other);
+    vec![
+        Error::ScheduleFile {
+            file: PathBuf::new(),
+            source: source(),
+        },
+        Error::Schedule {
+            file: PathBuf::new(),
+            refusals: Vec::new(),
+        },
+        Error::LogFolder {
+            folder: PathBuf::new(),
+            source: source(),
+        },
+        Error::AnotherScheduler {
+            holder: "x".to_owned(),
+        },
+    ]
+}
+
 /// One of each variant.
 fn one_of_each() -> Vec<Error> {
     let text = || "x".to_owned();
     let source = || io::Error::from(io::ErrorKind::Other);
     let mut all: Vec<Error> = troubles().into_iter().map(Error::Login).collect();
-    all.extend(of_verify());
+    all.extend(of_verify().into_iter().chain(of_the_schedule()));
     all.extend(vec![
         Error::OtherPerson {
             old: text(),
@@ -151,6 +173,9 @@ fn one_of_each() -> Vec<Error> {
         Error::Locked { holder: text() },
         Error::Interrupted {
             signal: Signal::SIGINT,
+        },
+        Error::Interrupted {
+            signal: Signal::SIGALRM,
         },
         Error::LoginInterrupted {
             signal: Signal::SIGINT,

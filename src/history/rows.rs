@@ -43,7 +43,8 @@ pub(super) const SCHEMA: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// What is kept: whichever is reached first.
+/// What is kept: whichever is reached first, but for the newest success of each job, which tells that a job of every month
+/// is well beside one of every minute.
 const KEPT_DAYS: i64 = 400;
 pub(super) const KEPT_ROWS: i64 = 20_000;
 
@@ -99,7 +100,13 @@ pub(super) fn remove_old(database: &Connection, now: Timestamp) -> Result<()> {
         .checked_sub(SignedDuration::from_hours(24 * KEPT_DAYS))
         .unwrap_or(Timestamp::UNIX_EPOCH);
     database.execute(
-        "DELETE FROM runs WHERE started < ?1 OR number <= (SELECT max(number) FROM runs) - ?2",
+        "DELETE FROM runs WHERE started < ?1 OR number <= (SELECT max(number) FROM runs) - ?2
+             AND (exit_code IS NOT 0 OR skipped IS NOT NULL OR dry_run <> 0 OR EXISTS (
+                 SELECT 1 FROM runs AS later
+                 WHERE later.number > runs.number AND later.command = runs.command
+                     AND later.arguments = runs.arguments
+                     AND later.exit_code = 0 AND later.skipped IS NULL AND later.dry_run = 0
+             ))",
         params![oldest.as_millisecond(), KEPT_ROWS],
     )?;
     Ok(())

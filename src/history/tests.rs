@@ -307,3 +307,31 @@ fn of_many_runs_the_last_20000_are_kept_and_the_next_one_is_written_at_once() {
     assert!(took < PATIENCE, "{took:?}");
     drop(live);
 }
+
+#[test]
+fn a_job_of_every_minute_does_not_push_the_last_success_of_a_monthly_one_out() {
+    let scene = Scene::new();
+    let of = |seconds, args: &[&str]| Beginning {
+        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        ..backup(seconds)
+    };
+    scene.ran(of(0, &["monthly"]), 0);
+    let success = scene.ran(of(1, &["monthly"]), 0);
+    scene.ran(of(2, &["monthly"]), 1);
+    scene.ran(of(3, &["failing"]), 1);
+    scene.ran(of(4, &["minutely"]), 0);
+    let copies =
+        "INSERT INTO runs (id, command, arguments, dry_run, started, ended, exit_code, verdict)
+        WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
+        SELECT id, command, arguments, dry_run, started + n, ended, exit_code, verdict FROM runs, n
+        WHERE arguments = '[\"minutely\"]'";
+    let added = scene
+        .history
+        .with(|database| Ok(database.execute(copies, [])?));
+    assert_eq!(added.unwrap(), 20_000);
+    drop(scene.history.begin(&of(5, &["minutely"])).unwrap());
+    let runs = scene.history.since(time(0)).unwrap();
+    assert_eq!(runs.len(), 20_001);
+    assert_eq!(runs[0], success, "the newest success of its job");
+    assert_eq!(runs[1].beginning.args, ["minutely"]);
+}

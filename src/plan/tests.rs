@@ -140,6 +140,23 @@ fn a_command_of_restic_reports_where_it_has_a_check() {
         assert_eq!(job.command, "restic");
         assert_eq!((job.reports, job.check.is_some()), (reports, reports));
     }
+    // As `restic` itself has it: then the scheduler writes and tells its runs.
+    let text = job("job-local", "command = restic unlock");
+    let plan = read(&text, &[("RESTIC_CHECK_URL", url)]).unwrap();
+    assert!(!plan.jobs[0].reports);
+}
+
+#[test]
+fn a_program_of_the_users_own_with_the_name_of_a_command_of_ours_is_none() {
+    for command in ["/scripts/backup --all", "./forget", "/usr/bin/restic check"] {
+        let text = job("job-local", &format!("command = {command}"));
+        let url = "https://hc.test/ping/0123456789abcdef0123456789abcdef";
+        let plan = read(&text, &[("RESTIC_CHECK_URL", url)]).unwrap();
+        let job = &plan.jobs[0];
+        let (program, _) = command.split_once(' ').unwrap_or((command, ""));
+        assert_eq!((job.command.as_str(), job.reports), (program, false));
+        assert!(job.check.is_none(), "{command}");
+    }
 }
 
 #[test]
@@ -163,6 +180,29 @@ fn a_placeholder_that_was_left_in_is_told_of_its_own_job_only() {
             ""
         ]
     );
+}
+
+#[test]
+fn of_two_jobs_with_one_command_the_second_says_so() {
+    let text = |name: &str, command: &str| {
+        format!("[job-local \"{name}\"]\nschedule = @daily\ncommand = {command}\n")
+    };
+    let file = text("one", "dump --all") + &text("other", "dump") + &text("two", "dump --all");
+    let plan = read(&file, &[]).unwrap();
+    let warned: Vec<bool> = plan.jobs.iter().map(|job| job.warning.is_some()).collect();
+    assert_eq!(warned, [false, false, true]);
+    let warning = plan.jobs[2].warning.as_deref().unwrap();
+    assert!(
+        warning.starts_with("has the same command as one: "),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_file_without_an_end_is_given_up() {
+    let endless = Plan::read(Path::new("/dev/zero"), &settings(&[])).unwrap_err();
+    let told = endless.to_string();
+    assert!(told.ends_with("it is longer than a megabyte"), "{told}");
 }
 
 #[test]

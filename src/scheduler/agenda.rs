@@ -147,9 +147,24 @@ impl Agenda {
             entry.record.attempt = None;
         }
     }
+
+    /// The run of a job was stopped before it began: also a make-up is still to be made up, for it was not tried.
+    pub fn put_back(&mut self, job: usize) {
+        let entry = &mut self.jobs[job];
+        entry.underway = None;
+        entry.record.attempt = Some(Attempt::Regular);
+    }
 }
 
 impl Entry {
+    /// Looks at one job:
+    ///
+    /// | What is due | Nothing broken off | A run was broken off |
+    /// | --- | --- | --- |
+    /// | nothing yet | nothing | it is made up, if it may be |
+    /// | now, on time | its run begins | that run stands for it |
+    /// | was due, and is late | it is made up, if it may be | one make-up stands for both |
+    /// | anything, while its last run is on its way | it is skipped | (only known at the start, when nothing runs) |
     fn look(&mut self, job: usize, now: Timestamp, actions: &mut Vec<Action>) {
         let mut tell = |note| actions.push(Action::Tell { job, note });
         let due = match self.timetable.due(self.record.done, now) {

@@ -36,6 +36,8 @@ pub(super) enum End {
     },
     /// A stop came first.
     Stopped,
+    /// A stop came while it still waited for its turn.
+    NotBegun,
     CannotStart(String),
 }
 
@@ -46,7 +48,9 @@ impl End {
         const BY_SIGNAL: [u8; 3] = [130, 129, 143];
         match self {
             Self::Exited(code) => BY_SIGNAL.contains(code),
-            Self::Killed(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) | Self::Stopped => true,
+            Self::Killed(Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP)
+            | Self::Stopped
+            | Self::NotBegun => true,
             Self::Killed(_) | Self::TimedOut { .. } | Self::CannotStart(_) => false,
         }
     }
@@ -57,7 +61,7 @@ impl End {
             Self::Exited(code) => *code,
             Self::Killed(signal) => signal_exit_code(*signal),
             Self::TimedOut { .. } => 124,
-            Self::Stopped => 130,
+            Self::Stopped | Self::NotBegun => 130,
             Self::CannotStart(_) => 127,
         }
     }
@@ -73,7 +77,7 @@ impl End {
                 words::span(*after),
                 if *killed { "killed" } else { "ended" }
             ),
-            Self::Stopped => "it was stopped with the scheduler".to_owned(),
+            Self::Stopped | Self::NotBegun => "it was stopped with the scheduler".to_owned(),
             Self::CannotStart(why) => why.clone(),
         })
     }
@@ -85,7 +89,13 @@ pub(super) fn spawn(job: &Job) -> Result<Child, String> {
     let Some((word, args)) = job.job.command.split_first() else {
         return Err("it has no command".to_owned());
     };
-    let program = find(word, path).ok_or_else(|| format!("the program {word} is not in PATH"))?;
+    let program = find(word, path).ok_or_else(|| {
+        if word.contains('/') {
+            format!("{word} is no program: it is not there, or may not be executed")
+        } else {
+            format!("the program {word} is not in PATH")
+        }
+    })?;
     let setsid = find("setsid", path).ok_or("the program setsid is not in PATH")?;
     let words = [program.into_os_string()]
         .into_iter()
@@ -104,6 +114,10 @@ pub(super) fn spawn(job: &Job) -> Result<Child, String> {
     };
     let mut command = invocation.command(false);
     if let Kind::Local { dir: Some(dir) } = &job.job.kind {
+        // The system's word for it would not say what is missing.
+        if !dir.is_dir() {
+            return Err(format!("there is no folder {} (dir)", dir.display()));
+        }
         command.current_dir(dir);
     }
     command

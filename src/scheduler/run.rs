@@ -58,7 +58,7 @@ impl Runner {
             turn = self.turn(&job, attempt) => turn,
         };
         let Some(_turn) = turn else {
-            return End::Stopped;
+            return End::NotBegun;
         };
         let due = words::time(scheduled, &self.zone);
         tracing::info!("{name}: begins, for {due}");
@@ -77,7 +77,7 @@ impl Runner {
         if !job.reports {
             let verdict = end.cause().map_or_else(
                 || format!("{name} ended well"),
-                |cause| format!("{name} failed: {cause}: {last_line}"),
+                |cause| format!("{name} failed: {}", with_last_line(&cause, &last_line)),
             );
             self.chronicle
                 .end(&job, id, begun, end.code(), verdict)
@@ -183,10 +183,10 @@ impl Runner {
         let took = words::span(took);
         match end.cause() {
             None => tracing::info!("{name}: ended well after {took}"),
-            Some(cause) if last_line.is_empty() => {
+            Some(cause) => {
+                let cause = with_last_line(&cause, last_line);
                 tracing::warn!("{name}: failed after {took}: {cause}");
             }
-            Some(cause) => tracing::warn!("{name}: failed after {took}: {cause}: {last_line}"),
         }
     }
 
@@ -195,7 +195,7 @@ impl Runner {
         let is_mute = match end {
             End::Killed(_) | End::CannotStart(_) => true,
             End::TimedOut { killed, .. } => *killed,
-            End::Exited(_) | End::Stopped => false,
+            End::Exited(_) | End::Stopped | End::NotBegun => false,
         };
         let (true, Some(cause)) = (is_mute, end.cause()) else {
             return;
@@ -216,6 +216,14 @@ impl Runner {
         if let Some(trouble) = reporter.finish(end.code(), &report).await.trouble() {
             tracing::warn!("{}: {trouble}", job.job.name);
         }
+    }
+}
+
+/// Why a run failed, and its own last words on it, if any.
+fn with_last_line(cause: &str, last_line: &str) -> String {
+    match last_line {
+        "" => cause.to_owned(),
+        words => format!("{cause}: {words}"),
     }
 }
 

@@ -13,7 +13,7 @@ const FAILS: &str =
     "Its last runs tell why; all at a glance: docker compose run --rm cloud-backup status";
 const OFELIA: &str = "Nothing has run it: see whether Ofelia runs and takes the job (docker compose ps, docker compose \
                       logs ofelia), then: docker compose run --rm cloud-backup status";
-const SCHEDULER: &str = "Nothing has run it: see the log of the scheduler (docker compose logs), then: docker compose \
+const SCHEDULER: &str = "No run of it was written down: see the log of the scheduler (docker compose logs), then: docker compose \
                          run --rm cloud-backup status";
 
 /// What there is to tell; `None` where all is well.

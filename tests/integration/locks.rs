@@ -81,6 +81,26 @@ fn the_lock_of_a_killed_container_is_removed_and_backup_goes_on() {
 }
 
 #[test]
+fn the_lock_of_a_killed_run_is_removed_as_soon_as_no_other_run_is_at_work() {
+    let installation = repository();
+    let server = installation.server();
+    let check = server.spawn_exec([], slow_check("50"));
+    wait_for_lock(&installation, &server);
+    server.kill("KILL", server.pid("restic", "bin/restic .*check"));
+    ended("check", check).code(137);
+    // It needs no lock; what it is at keeps others from judging the one that was left.
+    let other = server.spawn_exec([], slow_check("200").into_iter().chain(["--no-lock"]));
+    server.pid("restic", "bin/restic .*check");
+    server
+        .exec(["forget", "--keep-last", "1", "--prune"])
+        .ok()
+        .says("waiting up to 5m")
+        .says(REMOVED);
+    ended("check", other).ok();
+    assert_eq!(locks(&installation), 0);
+}
+
+#[test]
 fn a_live_lock_is_kept_and_its_holder_named() {
     let installation = repository();
     let server = installation.server();

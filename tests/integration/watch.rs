@@ -36,7 +36,7 @@ fn a_job_without_success_for_longer_than_its_max_age_is_told_once_and_a_success_
         scene("schedule = @daily\nmax-age = 1m", "backup /backup/dir1");
     let server = installation.server();
     let begun = Instant::now();
-    assert!(server.logs().contains(WATCHING), "{}", server.logs());
+    server.wait_for("it watches", |server| server.logs().contains(WATCHING));
     std::thread::sleep(Duration::from_secs(30));
     server.exec(["backup", "/backup/dir1"]).ok();
     let success = Instant::now();
@@ -83,7 +83,7 @@ fn a_job_that_keeps_failing_is_told_at_the_start_and_one_that_failed_twice_is_no
     fail();
     fail();
     let server = installation.server();
-    assert!(server.logs().contains(WATCHING), "{}", server.logs());
+    server.wait_for("it watches", |server| server.logs().contains(WATCHING));
     fail();
     // Only at its next look, within a day: here at its next start.
     std::thread::sleep(Duration::from_secs(1));

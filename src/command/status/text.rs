@@ -124,14 +124,14 @@ impl Page<'_> {
         } else {
             self.fold(&head, 4, &line);
         }
-        if !job.watched {
+        if let Some(run) = &job.last_run {
+            let told = self.run(run);
+            self.line("    last run", &told);
+        } else if !job.watched {
             self.line(
                 "    last run",
                 "not known: Ofelia runs it, and keeps its log",
             );
-        } else if let Some(run) = &job.last_run {
-            let told = self.run(run);
-            self.line("    last run", &told);
         } else {
             self.line("    last run", "none so far");
         }

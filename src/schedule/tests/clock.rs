@@ -1,5 +1,6 @@
 //! The clock jumps, the machine is off: what runs, what is made up, and what never runs twice.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -225,8 +226,86 @@ fn a_run_is_on_time_for_a_minute_and_late_after_it() {
     );
 }
 
+/// What a look at each minute of the clock makes of the same spans: it knows all times of the job, and no other rule than
+/// those of the documentation (docs/scheduling.md, "Time zones and daylight saving" and "What is missed").
+fn looked_at_each_minute(
+    is_time: impl Fn(i8, i8) -> bool,
+    mut record: Timestamp,
+    spans: &[(Timestamp, Timestamp)],
+) -> Vec<String> {
+    let minute = SignedDuration::from_mins(1);
+    let walk = |from: Timestamp, until: Timestamp| {
+        std::iter::successors(Some(from), move |time| Some(*time + minute))
+            .take_while(move |time| *time <= until)
+    };
+    // Longer than all spans and jumps together.
+    let month = SignedDuration::from_hours(30 * 24);
+    let times: Vec<Timestamp> = walk(record - month, record + month)
+        .filter(|time| {
+            let local = TimeZone::UTC.to_datetime(*time);
+            is_time(local.hour(), local.minute())
+        })
+        .collect();
+    let mut done = Vec::new();
+    for (from, until) in spans {
+        for now in walk(*from, *until) {
+            if record.duration_since(now) > SignedDuration::from_hours(25) {
+                done.push(format!("forgot at {}", day(now)));
+                record = now;
+            }
+            let until = |end| times.partition_point(|time| *time <= end);
+            let passed = times.get(until(record)..until(now)).unwrap_or_default();
+            let Some((latest, missed)) = passed.split_last() else {
+                continue;
+            };
+            done.push(match missed {
+                _ if now.duration_since(*latest) > minute => {
+                    format!("{} made up at {}", day(*latest), day(now))
+                }
+                [] => day(*latest),
+                [first, .., last] | [first @ last] => {
+                    format!("{} and {} to {}", day(*latest), day(*first), day(*last))
+                }
+            });
+            record = *latest;
+        }
+    }
+    done
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// The exact list of runs over jumps of up to three days in both directions.
+    #[test]
+    fn the_runs_over_jumps_are_those_of_a_look_at_each_minute(
+        which in 0..4_usize,
+        spans in prop::collection::vec((0..2_000_i64, -4_320..4_320_i64), 1..6),
+    ) {
+        type IsTime = fn(i8, i8) -> bool;
+        let jobs: [(&str, IsTime); 4] = [
+            ("@hourly", |_, minute| minute == 0),
+            ("0 0 2 * * *", |hour, minute| (hour, minute) == (2, 0)),
+            ("0 */20 3-5 * * *", |hour, minute| (3..=5).contains(&hour) && minute % 20 == 0),
+            ("0 0 */8 * * *", |hour, minute| hour % 8 == 0 && minute == 0),
+        ];
+        let (schedule, is_time) = jobs[which];
+        let begin = utc("2026-11-20T00:00:00Z");
+        let mut now = begin;
+        let spans: Vec<(Timestamp, Timestamp)> = spans
+            .into_iter()
+            .map(|(length, jump)| {
+                let span = (now, now + SignedDuration::from_mins(length));
+                now = span.1 + SignedDuration::from_mins(jump);
+                span
+            })
+            .collect();
+        let mut job = Job::new(schedule, "2026-11-20T00:00:00Z");
+        for (from, until) in &spans {
+            job.runs_through(*from, *until);
+        }
+        prop_assert_eq!(job.done, looked_at_each_minute(is_time, begin, &spans));
+    }
 
     /// Whatever the clock does within a day: nothing runs twice, and at the end the job is not behind.
     #[test]

@@ -137,6 +137,23 @@ fn a_run_that_was_broken_off_is_made_up_once_and_its_make_up_is_not() {
 }
 
 #[test]
+fn a_make_up_that_was_stopped_before_it_began_is_made_up_all_the_same() {
+    let now = at(DAY + 9 * HOUR);
+    let mut agenda = nightly(true, 2 * HOUR, None);
+    let scheduled = 2 * HOUR + DAY;
+    assert_eq!(
+        agenda.look(now).last(),
+        Some(&start(scheduled, Attempt::MakeUp))
+    );
+    agenda.put_back(0);
+    let mut again = nightly(true, scheduled, agenda.record(0).attempt);
+    assert_eq!(
+        again.look(now).last(),
+        Some(&start(scheduled, Attempt::MakeUp))
+    );
+}
+
+#[test]
 fn one_run_stands_for_one_that_was_broken_off_and_those_that_were_missed_since() {
     let mut agenda = nightly(true, 2 * HOUR, Some(Attempt::Regular));
     let now = at(DAY + 9 * HOUR);

@@ -218,6 +218,38 @@ fn a_stop_of_the_scheduler_alone_interrupts_a_backup_which_is_made_up() {
 }
 
 #[test]
+fn a_stop_begins_none_of_the_jobs_that_wait_for_their_turn_and_all_are_made_up() {
+    let installation = Installation::new();
+    let (schedule, _) = soon();
+    let sleeps = installation.script("sleeps.sh", "exec sleep 1000\n");
+    let jobs = (0..20).map(|number| {
+        let command = format!("{sleeps} {number}");
+        local(&format!("job-{number}"), &schedule, &command, &[])
+    });
+    let server = installation.scheduled(&jobs.collect::<String>());
+    let begun = |count: usize| {
+        server.wait_for("as many run as may", |server| {
+            server.said(": begins") == count
+        });
+        std::thread::sleep(Duration::from_secs(1));
+        let took = server.stop();
+        assert!(took < GRACE, "{took:?}");
+        assert_eq!(server.said(": begins"), count, "{}", server.logs());
+    };
+    begun(8);
+    let made_up = "it is made up now, once";
+    server.start_again();
+    begun(16);
+    assert_eq!(server.said(made_up), 20);
+
+    // What had no turn was not tried: it is still to be made up.
+    server.start_again();
+    begun(24);
+    assert_eq!(server.said(made_up), 32);
+    assert_eq!(server.said("it made up for another one"), 8);
+}
+
+#[test]
 fn a_stop_ends_well_and_in_time_though_a_program_ignores_it() {
     for options in [&[][..], &["--init"]] {
         let installation = Installation::new().with(options.iter().copied());

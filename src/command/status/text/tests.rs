@@ -183,6 +183,18 @@ fn long_verdicts_are_folded_within_100_columns() {
 }
 
 #[test]
+fn a_run_that_our_scheduler_has_written_is_told_while_it_does_not_run() {
+    let mut status = status();
+    let mut find = job("clean-logs", "find /none");
+    find.watched = false;
+    find.last_run = Some(last_run(Outcome::Success, 0, "clean-logs ended well"));
+    status.jobs = vec![find];
+    let shown = shown(&status);
+    assert!(shown.contains(": clean-logs ended well\n"), "{shown}");
+    assert!(!shown.contains("keeps its log"), "{shown}");
+}
+
+#[test]
 fn sizes_are_rounded_down() {
     for (number, told) in [
         (0, "0 B"),
