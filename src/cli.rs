@@ -80,6 +80,19 @@ pub enum Verb {
         )]
         args: Vec<OsString>,
     },
+    /// Prove that backups can be restored, and report the result
+    #[command(
+        after_help = "Checks the repository, reads a share of its data, and restores random files of this host's newest \
+                      snapshot into a temporary folder, which is removed again, to compare them with the source."
+    )]
+    Verify {
+        /// How much of the data is read, as `restic check` takes it: 5%, 1/10, 500M
+        #[arg(long, value_name = "SHARE", default_value = "5%")]
+        read_data_subset: String,
+        /// All of them as they were typed, for the history
+        #[arg(skip)]
+        args: Vec<OsString>,
+    },
     /// Restore files: from the newest snapshot of this host, to a new folder
     #[command(
         after_help = "For example:\n  restore --dry-run\n  restore /backup/dir1/file\n  \
@@ -175,6 +188,7 @@ impl Cli {
         // Programs get them as they were typed: clap would keep a leading "--" for itself.
         if let Verb::Backup { args }
         | Verb::Forget { args }
+        | Verb::Verify { args, .. }
         | Verb::Restic { args }
         | Verb::Rclone { args }
         | Verb::OidcToken { args } = &mut cli.verb

@@ -28,6 +28,7 @@ mod restore;
 mod schedule;
 mod start_server;
 mod status;
+mod verify;
 mod with_repository;
 
 /// Runs the command to its end and gives its exit code.
@@ -53,6 +54,10 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::Schedule { file } => schedule::run(file).await,
             Verb::Backup { args } => backup::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
+            Verb::Verify {
+                read_data_subset,
+                args,
+            } => verify::run(read_data_subset, args).await,
             Verb::Restore(wish) => restore::run(wish).await,
             Verb::RecoveryKit { with_secrets } => recovery_kit::run(with_secrets).await,
             Verb::Restic { args } => restic::run(args).await,

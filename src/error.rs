@@ -2,7 +2,6 @@
 //!
 //! Own codes follow `sysexits.h`; restic's codes pass through unchanged. `docs/exit-codes.md` is the table.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +15,9 @@ use crate::settings::Problem;
 use crate::trouble::Trouble;
 
 mod remedy;
+mod words;
+
+use words::{Problems, incomplete, interrupted, of_others, unequal};
 
 /// Shorthand for a result of this program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -228,6 +230,36 @@ pub enum Error {
     /// All was done, and more snapshots are left than should be.
     #[error("{0}")]
     TooManySnapshots(Box<Surplus>),
+    /// What was restored is not what was backed up; the list has one line for each file.
+    #[error("{}", unequal(files))]
+    Unequal {
+        /// The files, each with what is wrong.
+        files: Vec<String>,
+    },
+    /// There is nothing of this host that could be restored.
+    #[error(
+        "no snapshot of the host {host} is in the repository{}",
+        of_others(others)
+    )]
+    NoSnapshot {
+        /// The host that was looked for.
+        host: String,
+        /// Those that are there.
+        others: Vec<String>,
+    },
+    /// The disk cannot take what is to be restored.
+    #[error(
+        "{} has {} MiB free, and {} MiB are needed to restore there",
+        folder.display(), .free >> 20, (.needed >> 20) + 1
+    )]
+    NoRoom {
+        /// The folder for temporary files.
+        folder: PathBuf,
+        /// So many bytes are free.
+        free: u64,
+        /// So many are needed.
+        needed: u64,
+    },
     /// The repository has keys, and none opens with our password.
     #[error("RESTIC_PASSWORD is not the password of this repository")]
     WrongPassword,
@@ -312,13 +344,14 @@ impl Error {
             | Self::ConfigMissing { .. } => 10,
             Self::Locked { .. } => 11,
             Self::WrongPassword | Self::NoKeys => 12,
+            Self::Unequal { .. } | Self::NoSnapshot { .. } => 65,
             Self::ServerFailed { .. }
             | Self::NoAnswer { .. }
             | Self::StorageFailing { .. }
             | Self::ProbeFailed { .. }
             | Self::AbsenceNotProven { .. } => 69,
             Self::System { .. } => 71,
-            Self::Volume { .. } | Self::LogFolder { .. } => 73,
+            Self::Volume { .. } | Self::LogFolder { .. } | Self::NoRoom { .. } => 73,
             Self::AnotherServer { .. }
             | Self::AnotherScheduler { .. }
             | Self::AlreadyLoggingIn { .. }
@@ -344,37 +377,6 @@ impl Error {
             Self::Killed { signal, .. } => crate::supervise::signal_exit_code(*signal),
             Self::Restic { code, .. } => *code,
         }
-    }
-}
-
-/// The list of problems, one a line, so that one look is enough to mend them all.
-struct Problems<'a, P>(&'a [P]);
-
-impl<P: fmt::Display> fmt::Display for Problems<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [one] => write!(f, "a problem: {one}"),
-            all => {
-                write!(f, "{} problems:", all.len())?;
-                all.iter()
-                    .try_for_each(|problem| write!(f, "\n  {problem}"))
-            }
-        }
-    }
-}
-
-fn interrupted(signal: Signal) -> String {
-    match signal {
-        Signal::SIGALRM => "it did not end within its timeout and was ended".to_owned(),
-        signal => format!("it was interrupted by {signal}"),
-    }
-}
-
-fn incomplete(count: usize) -> String {
-    match count {
-        0 => "some files could not be read".to_owned(),
-        1 => "1 file could not be read".to_owned(),
-        n => format!("{n} files could not be read"),
     }
 }
 

@@ -23,7 +23,7 @@ pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
 const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// The commands that write themselves to the history and report to a check of their own.
-const REPORTING: [Reporting; 4] = [
+const REPORTING: [Reporting; 5] = [
     Reporting {
         command: "backup",
         variable: "BACKUP_CHECK_URL",
@@ -33,6 +33,11 @@ const REPORTING: [Reporting; 4] = [
         command: "forget",
         variable: "FORGET_CHECK_URL",
         check: |checks| checks.forget,
+    },
+    Reporting {
+        command: "verify",
+        variable: "VERIFY_CHECK_URL",
+        check: |checks| checks.verify,
     },
     Reporting {
         command: "check-refresh-token",

@@ -23,16 +23,20 @@ use crate::volume::{Presence, Volume};
 mod connections;
 mod findings;
 mod inventory;
+mod listing;
 mod proof;
 mod restoring;
 mod retention;
 
 pub use findings::{Figures, Findings};
 pub use inventory::{Group, Snapshot, grouped};
+pub use listing::File;
 pub use proof::is_there_now;
 pub use restoring::{Amount, Overwrite, Plan, Progress};
 pub use retention::{Retention, Surplus};
 
+/// The variable of the host name in snapshots, by which restic also chooses among them.
+const HOST: &str = "RESTIC_HOST";
 /// A short restic command (init, unlock, cat config) may take this long.
 const SHORT_RUN: Duration = Duration::from_mins(2);
 
@@ -135,6 +139,29 @@ impl<'a> Repository<'a> {
         })
     }
 
+    /// Where it is, as it is set.
+    #[must_use]
+    pub fn remote(&self) -> &str {
+        self.settings.remote.as_str()
+    }
+
+    /// The host that its snapshots of here have: `RESTIC_HOST`, else our host name, as restic takes it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match self.settings.environment.get(HOST) {
+            Some(host) => host.to_owned(),
+            None => nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The volume that keeps what is known of it.
+    #[must_use]
+    pub fn volume(&self) -> &Volume {
+        self.volume
+    }
+
     async fn is_there(&self) -> Result<bool> {
         proof::is_there(self.endpoint, self.volume, &self.settings.remote).await
     }
@@ -229,6 +256,15 @@ impl<'a> Repository<'a> {
     /// The same within this time; `remarks`: with what restic says on standard error.
     async fn output(&self, args: &[&str], remarks: bool, deadline: Duration) -> Result<String> {
         let invocation = self.invocation(args.iter().map(OsString::from));
+        self.output_of(&invocation, remarks, deadline).await
+    }
+
+    async fn output_of(
+        &self,
+        invocation: &Invocation,
+        remarks: bool,
+        deadline: Duration,
+    ) -> Result<String> {
         let expression = invocation.expression();
         let expression = if remarks {
             expression.stderr_to_stdout().stdout_capture()

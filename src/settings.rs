@@ -142,13 +142,14 @@ impl Raw {
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
 ///
 /// A ping URL is a capability: who has it can silence an alert.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "OIDC_PASSWORD",
     "OIDC_CLIENT_SECRET",
     "RESTIC_PASSWORD",
     "RESTIC_REST_PASSWORD",
     "BACKUP_CHECK_URL",
     "FORGET_CHECK_URL",
+    "VERIFY_CHECK_URL",
     "OIDC_TOKEN_CHECK_URL",
     "RESTIC_CHECK_URL",
 ];
@@ -268,6 +269,7 @@ fn is_ours(name: &str) -> bool {
         "BACKUP_",
         "OIDC_",
         "FORGET_",
+        "VERIFY_",
         "AAI_",
         "S3_",
         "STS_",

@@ -181,11 +181,19 @@ impl Volume {
             .map_err(|source| Error::Volume { path, source })
     }
 
+    /// What `verify` keeps of the repository at this remote, to find again at its next run.
+    #[must_use]
+    pub fn canary(&self, remote: &str) -> PathBuf {
+        self.of_repository(remote, "canary.json")
+    }
+
     fn pin(&self, remote: &str) -> PathBuf {
-        self.root.join(format!(
-            "repositories/{}.id",
-            Uuid::new_v5(&Uuid::NAMESPACE_URL, remote.as_bytes())
-        ))
+        self.of_repository(remote, "id")
+    }
+
+    fn of_repository(&self, remote: &str, what: &str) -> PathBuf {
+        let remote = Uuid::new_v5(&Uuid::NAMESPACE_URL, remote.as_bytes());
+        self.root.join(format!("repositories/{remote}.{what}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `backup`, `forget` and watched commands of restic share: one run at a time, its output shown and kept, its end reported.
+//! What `backup`, `forget`, `verify` and watched commands of restic share: one run at a time, its output shown and kept, its end reported.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -51,6 +51,8 @@ pub(super) struct Job {
 pub(super) struct Run {
     args: Vec<OsString>,
     transcript: Transcript,
+    /// The verdict of a success that has more to tell than what it was asked for.
+    success: Option<String>,
     /// The last run of the same job was killed, and may have left its lock in the repository.
     was_killed: bool,
 }
@@ -162,7 +164,7 @@ struct Place<'a> {
 }
 
 async fn perform(
-    job: Job,
+    mut job: Job,
     place: Place<'_>,
     mut reporter: Reporter,
     mut record: Record,
@@ -178,6 +180,7 @@ async fn perform(
     let mut run = Run {
         args: verb.into_iter().chain(job.args.iter().cloned()).collect(),
         transcript: transcript(settings.environment.redactor()),
+        success: None,
         was_killed,
     };
     record.begin();
@@ -207,6 +210,7 @@ async fn perform(
         reporter.hurry(grace.report());
         patience = grace.report();
     }
+    job.success = run.success.take().unwrap_or(job.success);
     let report = job.report(end.as_ref().copied(), &run.transcript);
     let figures = run.transcript.findings.figures().clone();
     let writing = record.end(code, &report, None, figures, patience);
@@ -285,13 +289,29 @@ impl Run {
         Ok(())
     }
 
-    /// Runs restic; where the repository is locked, removes stale locks and waits for live ones.
+    /// The verdict, where the run ends well.
+    pub(super) fn succeed(&mut self, verdict: String) {
+        self.success = Some(verdict);
+    }
+
+    /// Runs the job's restic, as [`Self::restic`] does.
     pub(super) async fn restic_unlocking(
         &mut self,
         repository: &Repository<'_>,
         interrupts: &mut Interrupts,
     ) -> Result<()> {
-        let mut args = self.args.clone();
+        let args = self.args.clone();
+        self.restic(args, repository, interrupts).await
+    }
+
+    /// Runs restic; where the repository is locked, removes stale locks and waits for live ones.
+    pub(super) async fn restic(
+        &mut self,
+        first: Vec<OsString>,
+        repository: &Repository<'_>,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        let mut args = first.clone();
         let mut tries = LOCK_TRIES;
         if args
             .iter()
@@ -302,7 +322,7 @@ impl Run {
             args.insert(1, format!("--retry-lock={LOCK_WAIT}").into());
         }
         let mut end = repository
-            .run(&self.args, &mut self.transcript, interrupts)
+            .run(&first, &mut self.transcript, interrupts)
             .await;
         let mut before = None;
         for _ in 0..tries {

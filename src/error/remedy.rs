@@ -102,17 +102,18 @@ impl Error {
                  does not exist. Where it is empty for now, put a file in it."
             }
             Self::NotRemoved => "The output names them; the next run tries again.",
+            Self::Unequal { .. } | Self::NoSnapshot { .. } | Self::NoRoom { .. } => {
+                return self.remedy_of_verify();
+            }
             Self::WrongPassword => {
                 "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read."
             }
             Self::NoKeys => {
                 "Check the permissions of the storage; do not initialise it again: the data may still be there."
             }
-            Self::Locked { .. } => {
-                "Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
-                 compose run --rm cloud-backup restic unlock --remove-all"
+            Self::Locked { .. } | Self::Interrupted { .. } | Self::Killed { .. } => {
+                return self.remedy_of_end();
             }
-            Self::Interrupted { .. } | Self::Killed { .. } => return self.remedy_of_end(),
             Self::Restic { .. } => "The output has restic's own words.",
             Self::TooManySnapshots(_)
             | Self::Restore(_)
@@ -122,9 +123,13 @@ impl Error {
         })
     }
 
-    /// The same for a run that was ended.
+    /// The same for a run that others kept from its work, or ended.
     fn remedy_of_end(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Locked { .. } => {
+                "Wait for the other run to end. Where it is gone for good, and surely nobody else is working: docker \
+                 compose run --rm cloud-backup restic unlock --remove-all"
+            }
             Self::Interrupted {
                 signal: Signal::SIGALRM,
             } => {
@@ -136,6 +141,24 @@ impl Error {
             }
             Self::Killed { .. } => {
                 "See the memory of the machine (dmesg, docker stats); the next run tries again."
+            }
+            _ => return None,
+        })
+    }
+
+    /// The same for what only `verify` meets.
+    fn remedy_of_verify(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unequal { .. } => {
+                "The source was changed without a new time, its disk is failing, or the repository is damaged. Compare the \
+                 named files by hand (restic restore), and read all of the data: docker compose run --rm cloud-backup \
+                 verify --read-data-subset=100%"
+            }
+            Self::NoSnapshot { .. } => {
+                "Set RESTIC_HOST of verify to that of backup, or back up first."
+            }
+            Self::NoRoom { .. } => {
+                "Make room there, or set TMPDIR to a folder that uid 1000 may write and that has room."
             }
             _ => return None,
         })

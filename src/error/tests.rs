@@ -57,6 +57,24 @@ fn troubles() -> Vec<Trouble> {
     ]
 }
 
+/// One of each that only `verify` meets.
+fn of_verify() -> Vec<Error> {
+    vec![
+        Error::Unequal {
+            files: vec!["x".to_owned()],
+        },
+        Error::NoSnapshot {
+            host: "x".to_owned(),
+            others: Vec::new(),
+        },
+        Error::NoRoom {
+            folder: PathBuf::new(),
+            free: 1,
+            needed: 2,
+        },
+    ]
+}
+
 /// One of each error of the schedule.
 fn of_the_schedule() -> Vec<Error> {
     let source = || io::Error::from(io::ErrorKind::Other);
@@ -153,7 +171,7 @@ fn one_of_each() -> Vec<Error> {
     let text = || "x".to_owned();
     let source = || io::Error::from(io::ErrorKind::Other);
     let mut all: Vec<Error> = troubles().into_iter().map(Error::Login).collect();
-    all.extend(of_the_schedule());
+    all.extend(of_verify().into_iter().chain(of_the_schedule()));
     all.extend(refusals().into_iter().map(Error::Restore));
     all.extend(ends());
     all.extend(vec![

@@ -47,6 +47,7 @@ fn the_shipped_file_is_kept_whole() {
             ("check-refresh-token", String::new(), true),
             ("backup", "--tag example /backup/dir1".to_owned(), true),
             ("forget", "--keep-within 1m --prune".to_owned(), true),
+            ("verify", String::new(), true),
             (
                 "find",
                 "/var/log/ofelia/ -type f -mtime +30 -print -delete".to_owned(),
@@ -175,6 +176,7 @@ fn a_placeholder_that_was_left_in_is_told_of_its_own_job_only() {
             "OIDC_TOKEN_CHECK_URL",
             "BACKUP_CHECK_URL",
             "FORGET_CHECK_URL",
+            "VERIFY_CHECK_URL",
             ""
         ]
     );
@@ -241,7 +243,7 @@ fn the_plans_of_the_docs_are_kept() {
             before = line;
         }
     }
-    assert_eq!(texts.len(), 5);
+    assert_eq!(texts.len(), 6);
     for text in texts {
         let plan = read(&text, &[]).unwrap_or_else(|error| panic!("{text}\n{error}"));
         assert_eq!(plan.refusals, []);

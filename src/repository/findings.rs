@@ -18,6 +18,7 @@ const NAMED_FILES: usize = 50;
 pub struct Findings {
     unreadable: Vec<String>,
     unreadable_count: usize,
+    damage: Vec<String>,
     fatal: Option<String>,
     last_line: Option<String>,
     line_before: Option<String>,
@@ -81,6 +82,10 @@ impl Findings {
             self.unreadable(line.trim_end_matches(", skipping"));
         } else if let Some(fatal) = line.strip_prefix("Fatal: ") {
             self.fatal = Some(fatal.to_owned());
+        } else if let Some(damage) = damage(line) {
+            if self.damage.len() < NAMED_FILES {
+                self.damage.push(damage.to_owned());
+            }
         } else {
             self.read_lock(line);
             self.read_figures(line);
@@ -187,10 +192,11 @@ impl Findings {
         &self.figures
     }
 
-    /// The unreadable files, then the figures of the run, for a report.
+    /// The unreadable files and damaged parts, then the figures of the run, for a report.
     #[must_use]
     pub fn summary(&self) -> Vec<String> {
         let mut lines = self.unreadable.clone();
+        lines.extend(self.damage.iter().cloned());
         let unnamed = self.unreadable_count - self.unreadable.len();
         if unnamed > 0 {
             lines.push(format!("and {unnamed} more"));
@@ -253,6 +259,18 @@ impl Findings {
             Clone::clone,
         )
     }
+}
+
+/// What `restic check` or `restic restore` says of a part that is damaged or missing, without its details: those may be
+/// a line of kilobytes.
+fn damage(line: &str) -> Option<&str> {
+    let is_one = line.starts_with("ignoring error for ")
+        || line.starts_with("error for tree ")
+        || line
+            .strip_prefix("pack ")
+            .and_then(|rest| rest.split_once([' ', ':']))
+            .is_some_and(|(id, _)| id.len() == 64);
+    is_one.then(|| line.split_once(": [").map_or(line, |(said, _)| said))
 }
 
 /// The size that a text begins with, in bytes, as restic prints sizes: `512 B`, `484.083 KiB`.

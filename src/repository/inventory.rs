@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Repository;
+use super::{HOST, Repository};
 use crate::error::{Error, Result};
 
 /// The snapshots of one host and one set of paths, as `restic forget` groups them.
@@ -56,25 +56,25 @@ struct Summary {
 impl Repository<'_> {
     /// All snapshots by host and paths; restic may take this long.
     pub async fn snapshots(&self, deadline: Duration) -> Result<Vec<Group>> {
-        Ok(grouped(self.list(deadline).await?))
+        self.list(deadline).await.map(grouped)
     }
 
-    /// All snapshots one by one; restic may take this long.
+    /// All of them one by one, of every host: `RESTIC_HOST` would choose among them. restic may take this long.
     pub async fn list(&self, deadline: Duration) -> Result<Vec<Snapshot>> {
-        let output = self
-            .output(&["snapshots", "--json", "--no-lock"], false, deadline)
-            .await?;
-        listed(&output).ok_or_else(|| Error::Restic {
-            code: 1,
-            message: "restic snapshots gives no list of snapshots".to_owned(),
-        })
+        let mut invocation = self.invocation(["snapshots", "--json", "--no-lock"].map(Into::into));
+        invocation.env.retain(|(name, _)| name != HOST);
+        read(&self.output_of(&invocation, false, deadline).await?)
     }
 }
 
-/// `None` where it is no JSON of restic's.
-fn listed(json: &str) -> Option<Vec<Snapshot>> {
-    let snapshots: Option<Vec<Snapshot>> = serde_json::from_str(json.trim()).ok()?;
-    Some(snapshots.unwrap_or_default())
+/// The list of restic's JSON; null stands for an empty one.
+fn read(json: &str) -> Result<Vec<Snapshot>> {
+    let snapshots: Option<Vec<Snapshot>> =
+        serde_json::from_str(json.trim()).map_err(|_| Error::Restic {
+            code: 1,
+            message: "restic snapshots gives no list of snapshots".to_owned(),
+        })?;
+    Ok(snapshots.unwrap_or_default())
 }
 
 /// By host and paths, in the order of their names.
@@ -117,7 +117,7 @@ mod tests {
              "summary":{"total_bytes_processed":200}},
             {"time":"2026-11-26T02:00:00Z","paths":["/a"],"hostname":"other","short_id":"44444444"}
         ]"#;
-        let groups = grouped(listed(json).unwrap());
+        let groups = grouped(read(json).unwrap());
         let shown: Vec<_> = groups
             .iter()
             .map(|group| {
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn no_snapshots_are_none_and_other_words_are_an_error() {
-        assert!(listed("[]\n").unwrap().is_empty());
-        assert!(listed("null").unwrap().is_empty());
-        assert!(listed("Fatal: no").is_none());
+        assert!(read("[]\n").unwrap().is_empty());
+        assert!(read("null").unwrap().is_empty());
+        assert!(read("Fatal: no").is_err());
     }
 }

@@ -17,12 +17,10 @@ use crate::error::{Error, Result};
 use crate::settings::SnapshotBound;
 use crate::supervise::Streamed;
 
-use super::{Findings, Repository};
+use super::{Findings, HOST, Repository};
 
 /// An answer that takes longer is done without.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// restic's filter in the environment; its other variables choose no snapshots.
-const HOST_FILTER: &str = "RESTIC_HOST";
 /// A policy that removes nothing, to count what is there.
 const KEEP_ALL: [&str; 2] = ["--keep-last", "unlimited"];
 /// So many snapshots too many are no alarm: a machine that was renamed has some for a while.
@@ -110,7 +108,7 @@ impl Repository<'_> {
             .into_iter()
             .chain(policy.iter().map(String::as_str));
         let mut invocation = self.invocation(args.map(Into::into));
-        invocation.env.retain(|(name, _)| name != HOST_FILTER);
+        invocation.env.retain(|(name, _)| name != HOST);
         let mut command = invocation.command(true);
         let answer = timeout(DEADLINE, command.stdin(Stdio::null()).output())
             .await

@@ -14,6 +14,8 @@ pub struct Checks {
     pub backup: Option<CheckUrl>,
     /// `FORGET_CHECK_URL`
     pub forget: Option<CheckUrl>,
+    /// `VERIFY_CHECK_URL`
+    pub verify: Option<CheckUrl>,
     /// `OIDC_TOKEN_CHECK_URL`
     pub token: Option<CheckUrl>,
     /// `RESTIC_CHECK_URL`, for other commands of restic that are run as jobs
@@ -43,6 +45,7 @@ impl Checks {
         Self {
             backup: check("BACKUP_CHECK_URL"),
             forget: check("FORGET_CHECK_URL"),
+            verify: check("VERIFY_CHECK_URL"),
             token: check("OIDC_TOKEN_CHECK_URL"),
             restic: check("RESTIC_CHECK_URL"),
         }

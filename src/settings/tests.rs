@@ -165,6 +165,7 @@ fn an_empty_value_is_an_unset_one() {
         "OIDC_TOKEN_CHECK_URL",
         "BACKUP_CHECK_URL",
         "FORGET_CHECK_URL",
+        "VERIFY_CHECK_URL",
         "RESTIC_HOST",
         "MAX_SNAPSHOTS",
         "STOP_GRACE",

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
 /// In the order of the help.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "config",
     "reauth",
     "check-refresh-token",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 15] = [
     "schedule",
     "backup",
     "forget",
+    "verify",
     "restore",
     "recovery-kit",
     "restic",

@@ -190,7 +190,7 @@ fn the_file_without_the_socket_runs_the_jobs_of_the_shipped_schedule() {
             container.logs().contains(text)
         });
     };
-    said("4 jobs are scheduled, in Europe/Rome: the next is due at ");
+    said("5 jobs are scheduled, in Europe/Rome: the next is due at ");
     said("backup: ended well");
     docker(["exec", "--user=user", "cloud-backup", "healthcheck"]).ok();
     let snapshots = container

@@ -77,6 +77,7 @@ fn every_command_is_a_link_to_the_one_program() {
         "schedule cloud-backup",
         "start-server cloud-backup",
         "status cloud-backup",
+        "verify cloud-backup",
     ];
     assert_eq!(listed, expected.into());
 }

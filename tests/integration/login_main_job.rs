@@ -83,6 +83,12 @@ fn a_user_of_the_guide_gets_from_an_empty_volume_to_a_restored_backup_and_a_new_
         .job("forget")
         .ok()
         .says("Successful forget --keep-within 1m --prune");
+    let verified = project.job("verify").ok().all();
+    assert!(
+        verified.contains("Verified infncloud:/")
+            && verified.contains(": check ok, 5 % of the data read, 1 file of snapshot "),
+        "{verified}"
+    );
     project
         .compose([
             "run",

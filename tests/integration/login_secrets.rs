@@ -159,6 +159,7 @@ impl Story {
             .env("RCLONE_VERBOSE", "2")
             .env("BACKUP_CHECK_URL", &url)
             .env("FORGET_CHECK_URL", &url)
+            .env("VERIFY_CHECK_URL", &url)
             .env("OIDC_TOKEN_CHECK_URL", &url);
         installation.write("file", "content");
         realm.control(&json!({"approve": installation.user()}).to_string());
@@ -195,6 +196,7 @@ impl Story {
         for line in [
             &["backup", "--verbose=2", "/backup/dir1"][..],
             &["forget", "--keep-last=1", "--prune"],
+            &["verify"],
             &["check-refresh-token"],
             &["restic", "snapshots"],
             &["rclone", "-vv", "lsf", "BUCKET"],
@@ -214,6 +216,7 @@ impl Story {
         for line in [
             &["backup", "/backup/dir1"][..],
             &["forget", "--keep-last=1"],
+            &["verify"],
             &["restic", "snapshots"],
             &["rclone", "-vv", "lsf", "BUCKET"],
             &["credential-process"],
@@ -274,7 +277,12 @@ fn tell(script: &str, refusal: &Value, log: [&str; 2]) {
     seen.text("the process list", lines);
     seen.text("the server's process list", server_lines);
     seen.text("the server's log", server.logs());
-    for report in ["Successful backup of ", "Successful forget ", "The login "] {
+    for report in [
+        "Successful backup of ",
+        "Successful forget ",
+        "Verified ",
+        "The login ",
+    ] {
         let heard = |ping: &Ping| ping.body.starts_with(report);
         assert!(story.healthchecks.pings().iter().any(heard), "{report}");
     }

@@ -47,4 +47,5 @@ mod server;
 mod status;
 mod storage_failures;
 mod trust;
+mod verify;
 mod watch;

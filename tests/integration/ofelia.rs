@@ -34,6 +34,7 @@ struct Checks {
     token: Healthchecks,
     backup: Healthchecks,
     forget: Healthchecks,
+    verify: Healthchecks,
 }
 
 impl Checks {
@@ -43,11 +44,13 @@ impl Checks {
             token: Healthchecks::start(),
             backup: Healthchecks::start(),
             forget: Healthchecks::start(),
+            verify: Healthchecks::start(),
         };
         for (variable, check) in [
             ("OIDC_TOKEN_CHECK_URL", &checks.token),
             ("BACKUP_CHECK_URL", &checks.backup),
             ("FORGET_CHECK_URL", &checks.forget),
+            ("VERIFY_CHECK_URL", &checks.verify),
         ] {
             project.edit(
                 "ofelia-config.ini",
@@ -83,7 +86,8 @@ fn every_job_has_six_fields_and_only_keys_that_ofelia_knows() {
         let fields: Vec<&str> = schedule.split(' ').collect();
         assert_eq!(fields.len(), 6, "{}: {schedule}", job.name);
         assert_eq!(fields[..2], ["0", "0"], "{}: {schedule}", job.name);
-        assert_eq!(fields[3..], ["*", "*", "*"], "{}: {schedule}", job.name);
+        let weekday = if job.name == "verify" { "0" } else { "*" };
+        assert_eq!(fields[3..], ["*", "*", weekday], "{}", job.name);
         let hour: u8 = fields[2].parse().expect("an hour");
         times.push((&*job.kind, &*job.name, hour));
         for key in job.keys() {
@@ -96,13 +100,14 @@ fn every_job_has_six_fields_and_only_keys_that_ofelia_knows() {
             ("job-exec", "check-refresh-token", 1),
             ("job-exec", "backup", 2),
             ("job-exec", "forget", 3),
+            ("job-exec", "verify", 5),
             ("job-local", "clean-logs", 4),
         ]
     );
-    for job in ["backup", "forget"] {
+    for job in ["backup", "forget", "verify"] {
         assert_eq!(configuration.job(job).value("no-overlap"), Some("true"));
     }
-    for job in ["check-refresh-token", "backup", "forget"] {
+    for job in ["check-refresh-token", "backup", "forget", "verify"] {
         let job = configuration.job(job);
         assert_eq!(job.value("user"), Some("user"), "{}", job.name);
     }
@@ -187,6 +192,20 @@ fn each_job_as_shipped_does_its_work_and_reports_it() {
     );
     assert_eq!(checks.forget.signals(), ["start", "0"]);
     let body = checks.forget.last_body();
+    assert!(body.starts_with(success), "{body}");
+
+    let verify = configuration.job("verify").exec(container).ok();
+    let success =
+        "Verified /home/user/storage/: check ok, 5 % of the data read, 1 file of snapshot ";
+    assert!(
+        verify
+            .stderr
+            .starts_with(&format!("cloud-backup: {success}")),
+        "{}",
+        verify.stderr
+    );
+    assert_eq!(checks.verify.signals(), ["start", "0"]);
+    let body = checks.verify.last_body();
     assert!(body.starts_with(success), "{body}");
 
     // Nobody heard of another's job.

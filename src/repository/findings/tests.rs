@@ -240,3 +240,27 @@ fn an_error_with_a_trace_is_told_without_it() {
         told(output, 1)
     );
 }
+
+#[test]
+fn damaged_parts_are_named_without_their_details() {
+    let pack = "f263969a0cae5c63fab738921fe8bb25156d3f7474ffc22b4f8ca4ea4ca22da4";
+    let output = format!(
+        "check snapshots, trees and blobs\n\
+         pack {pack} contains 2 errors: [blob 0327801354bf3a0b: decrypting blob <data/03278013> from f263969a failed: \
+         ciphertext verification failed unexpected pack id 7ef164da]\n\
+         pack {pack}: does not exist\n\
+         ignoring error for /src/big: decrypting blob <data/03278013> from f263969a failed\n\
+         restic repair packs {pack}\n\
+         Fatal: repository contains errors\n"
+    );
+    assert_eq!(
+        read(&output).summary(),
+        [
+            format!("pack {pack} contains 2 errors"),
+            format!("pack {pack}: does not exist"),
+            "ignoring error for /src/big: decrypting blob <data/03278013> from f263969a failed"
+                .to_owned(),
+        ]
+    );
+    assert_eq!(told(&output, 1), "repository contains errors");
+}

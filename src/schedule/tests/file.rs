@@ -35,7 +35,7 @@ fn variables(job: &Job) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn the_shipped_file_has_the_four_jobs_of_the_guide() {
+fn the_shipped_file_has_the_four_jobs_of_the_guide_and_verify() {
     let plan = parse(SHIPPED);
     assert_eq!(
         plan.save_folder.as_deref(),
@@ -57,6 +57,7 @@ fn the_shipped_file_has_the_four_jobs_of_the_guide() {
         ("check-refresh-token", "0 0 1 * * *", "check-refresh-token"),
         ("backup", "0 0 2 * * *", "backup|--tag|example|/backup/dir1"),
         ("forget", "0 0 3 * * *", "forget|--keep-within|1m|--prune"),
+        ("verify", "0 0 5 * * 0", "verify"),
         (
             "clean-logs",
             "0 0 4 * * *",
@@ -67,10 +68,10 @@ fn the_shipped_file_has_the_four_jobs_of_the_guide() {
         all,
         expected.map(|(name, schedule, command)| (name, schedule.to_owned(), command.to_owned()))
     );
-    let [check, backup, forget, clean] = &plan.jobs[..] else {
-        panic!("four jobs");
+    let [check, backup, forget, verify, clean] = &plan.jobs[..] else {
+        panic!("five jobs");
     };
-    for job in [check, backup, forget] {
+    for job in [check, backup, forget, verify] {
         let Kind::Exec {
             container,
             user,
@@ -100,7 +101,7 @@ fn the_shipped_file_has_the_four_jobs_of_the_guide() {
         assert!(job.catch_up && job.jitter.is_zero() && job.timeout.is_none());
         assert_eq!(job.save_folder, plan.save_folder);
     }
-    assert!(backup.no_overlap && forget.no_overlap && !check.no_overlap);
+    assert!(backup.no_overlap && forget.no_overlap && verify.no_overlap && !check.no_overlap);
     assert_eq!(clean.kind, Kind::Local { dir: None });
     assert_eq!(
         variables(backup),

@@ -36,6 +36,7 @@ fn every_secret_can_stand_in_a_file() {
     let settings = local_with(&[
         ("BACKUP_CHECK_URL_FILE", &url),
         ("FORGET_CHECK_URL_FILE", &url),
+        ("VERIFY_CHECK_URL_FILE", &url),
         ("OIDC_TOKEN_CHECK_URL_FILE", &url),
         ("RESTIC_REST_USERNAME", "u"),
         ("RESTIC_REST_PASSWORD_FILE", &password),
@@ -44,6 +45,7 @@ fn every_secret_can_stand_in_a_file() {
     .unwrap();
     assert!(settings.checks.backup.is_some());
     assert!(settings.checks.forget.is_some());
+    assert!(settings.checks.verify.is_some());
     assert!(settings.checks.token.is_some());
     assert!(
         matches!(settings.rest.access, Access::Login { password, .. } if password.expose_secret() == "planted-login")
@@ -85,7 +87,7 @@ fn a_secret_in_the_place_of_its_file_is_not_shown() {
     assert!(!said.contains("planted"), "{said}");
 }
 
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 27] = [
     "AAI_USER",
     "OIDC_PASSWORD",
     "BACKUP_BUCKET",
@@ -101,6 +103,7 @@ const NAMES: [&str; 25] = [
     "OIDC_TOKEN_CHECK_URL",
     "BACKUP_CHECK_URL",
     "FORGET_CHECK_URL",
+    "VERIFY_CHECK_URL",
     "STOP_GRACE",
     "LOG_FORMAT",
     "LOG_LEVEL",
@@ -109,6 +112,7 @@ const NAMES: [&str; 25] = [
     "RESTIC_REST_PASSWORD_FILE",
     "BACKUP_CHECK_URL_FILE",
     "FORGET_CHECK_URL_FILE",
+    "VERIFY_CHECK_URL_FILE",
     "OIDC_TOKEN_CHECK_URL_FILE",
     "PATH",
 ];

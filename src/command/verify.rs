@@ -1,0 +1,255 @@
+//! `verify`: the proof that backups can be restored. A sampled share of the data is read by `restic check`; random files of
+//! the newest snapshot are restored and compared with their source; and one of the last run is restored once more.
+//!
+//! Nothing is written to the repository, see docs/architecture.md ("The proof that backups can be restored").
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::error::{Error, Result};
+use crate::repository::{File, Repository, Snapshot};
+use crate::supervise::Interrupts;
+
+use super::job::{self, Job, Run};
+
+use canary::Canary;
+use choice::Choice;
+use compare::{Compared, Outcome};
+use words::Verified;
+use workplace::Workplace;
+
+mod canary;
+mod choice;
+mod compare;
+mod words;
+mod workplace;
+
+/// restic may take so long to list the snapshots.
+const LISTING: Duration = Duration::from_mins(5);
+/// Reading the files twice, restored and source, may take so long: a network file system that hangs ends it.
+const COMPARING: Duration = Duration::from_mins(30);
+
+pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
+    let job = Job {
+        verb: "verify",
+        // What it comes to is known at its end.
+        success: "Verified".to_owned(),
+        subject: "Verification".to_owned(),
+        dry_run: false,
+        check: |checks| checks.verify,
+        args,
+    };
+    job::run(job, async |repository, run, interrupts| {
+        interrupts.unless(repository.require()).await?;
+        check(&subset, repository, run, interrupts).await?;
+        let list = repository.list(LISTING);
+        let all = interrupts.unless(list).await?;
+        let snapshot = newest(&repository.host(), &all)?;
+        let kept = repository.volume().canary(repository.remote());
+        let canary = Canary::read(&kept);
+        let is_there = |canary: &Canary| all.iter().any(|known| known.id == canary.snapshot);
+        let plan = Plan {
+            is_there: canary.as_ref().is_some_and(is_there),
+            canary,
+            snapshot,
+        };
+        let verified = restore(subset, &plan, repository, run, interrupts).await?;
+        // One that is damaged is asked for again, for as long as its snapshot is there.
+        let canary = verified.canary.as_ref();
+        if canary.is_none_or(|returned| returned.is_equal) {
+            keep(&kept, &plan.snapshot, &verified.files, run);
+        }
+        let wrong = verified.wrong();
+        if !wrong.is_empty() {
+            return Err(Error::Unequal { files: wrong });
+        }
+        run.succeed(verified.verdict(repository.remote()));
+        Ok(())
+    })
+    .await
+}
+
+/// From what is restored.
+struct Plan {
+    snapshot: Snapshot,
+    /// The file of the last run, and whether its own snapshot is there.
+    canary: Option<Canary>,
+    is_there: bool,
+}
+
+async fn check(
+    subset: &str,
+    repository: &Repository<'_>,
+    run: &mut Run,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
+    let args = ["check".to_owned(), format!("--read-data-subset={subset}")];
+    run.restic(args.map(Into::into).into(), repository, interrupts)
+        .await
+        .map_err(|error| said_by("restic check", error))
+}
+
+/// restic's last words with what it was asked for: here it is asked for several things.
+fn said_by(whom: &str, error: Error) -> Error {
+    match error {
+        Error::Restic { code, message } => Error::Restic {
+            code,
+            message: format!("{whom}: {message}"),
+        },
+        other => other,
+    }
+}
+
+/// The newest snapshot of this host; where several jobs back up directories of their own, that of one of them by chance.
+fn newest(host: &str, all: &[Snapshot]) -> Result<Snapshot> {
+    let ours = all.iter().filter(|snapshot| snapshot.hostname == host);
+    fastrand::choice(choice::newest(ours.cloned())).ok_or_else(|| {
+        let others = all.iter().map(|snapshot| words::shown(&snapshot.hostname));
+        let others: BTreeSet<String> = others.collect();
+        Error::NoSnapshot {
+            host: host.to_owned(),
+            others: others.into_iter().collect(),
+        }
+    })
+}
+
+/// Restores random files of the snapshot, and the canary, and compares them.
+async fn restore(
+    subset: String,
+    plan: &Plan,
+    repository: &Repository<'_>,
+    run: &mut Run,
+    interrupts: &mut Interrupts,
+) -> Result<Verified> {
+    let Plan {
+        snapshot,
+        canary,
+        is_there,
+    } = plan;
+    let mut choice = Choice::new(canary.as_ref().map(|canary| canary.file.clone()));
+    let walk = repository.files(&snapshot.id, |file| choice.see(file));
+    interrupts
+        .unless(walk)
+        .await
+        .map_err(|error| said_by("restic ls", error))?;
+    let (files, canary_is_in_newest) = choice.chosen();
+    let newest = canary_is_in_newest.then_some(&snapshot.id);
+    let canary = canary.clone();
+    let canary = canary.and_then(|canary| canary.restorable(*is_there, newest));
+    let work = workplace(&files, canary.as_ref(), interrupts).await?;
+
+    let mut verified = Verified::new(subset, snapshot.short_id.clone());
+    if !files.is_empty() {
+        let target = work.folder("files");
+        restore_to(&target, &snapshot.id, &files, repository, run, interrupts).await?;
+        let paths = snapshot.paths.clone();
+        verified.files = comparing(interrupts, move || {
+            workplace::open_up(&target);
+            files
+                .into_iter()
+                .map(|file| compare::with_source(file, &target, &paths))
+                .collect()
+        })
+        .await?;
+    }
+    if let Some(canary) = canary {
+        let target = work.folder("canary");
+        let files = [canary.file.clone()];
+        restore_to(
+            &target,
+            &canary.snapshot,
+            &files,
+            repository,
+            run,
+            interrupts,
+        )
+        .await?;
+        let returned = comparing(interrupts, move || {
+            workplace::open_up(&target);
+            canary.compare(&target)
+        });
+        verified.canary = Some(returned.await?);
+    }
+    Ok(verified)
+}
+
+async fn workplace(
+    files: &[File],
+    canary: Option<&Canary>,
+    interrupts: &mut Interrupts,
+) -> Result<Workplace> {
+    let needed = files.iter().map(|file| file.size).sum::<u64>()
+        + canary.map_or(0, |canary| canary.file.size);
+    interrupts
+        .unless(async { Workplace::open(&std::env::temp_dir(), needed) })
+        .await
+}
+
+async fn restore_to(
+    target: &Path,
+    snapshot: &str,
+    files: &[File],
+    repository: &Repository<'_>,
+    run: &mut Run,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
+    let mut args: Vec<OsString> = vec![
+        "restore".into(),
+        snapshot.into(),
+        "--target".into(),
+        target.into(),
+        // Not every file system takes them, and nobody else may write some of them.
+        "--exclude-xattr=*".into(),
+    ];
+    args.extend(files.iter().map(|file| choice::include(&file.path).into()));
+    run.restic(args, repository, interrupts)
+        .await
+        .map_err(|error| said_by("restic restore", error))
+}
+
+/// Reads files, which may hang, in a thread of its own.
+async fn comparing<T: Send + 'static>(
+    interrupts: &mut Interrupts,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let system = |source| Error::System {
+        what: "comparing files",
+        source,
+    };
+    interrupts
+        .unless(async {
+            timeout(COMPARING, spawn_blocking(work))
+                .await
+                .map_err(|_| system(std::io::ErrorKind::TimedOut.into()))?
+                .map_err(|error| system(error.into()))
+        })
+        .await
+}
+
+/// Keeps one of the files that are equal as the next run's canary; that it cannot be kept is no failure.
+fn keep(to: &Path, snapshot: &Snapshot, files: &[Compared], run: &mut Run) {
+    let equal = files.iter().find_map(|compared| match &compared.outcome {
+        Outcome::Equal { sha256 } => Some((compared.file.clone(), sha256.clone())),
+        _ => None,
+    });
+    let Some((file, sha256)) = equal else {
+        return;
+    };
+    let canary = Canary {
+        kept: Timestamp::now(),
+        snapshot: snapshot.id.clone(),
+        file,
+        sha256,
+    };
+    if let Err(error) = canary.write(to) {
+        run.say(&format!(
+            "warning: no file is kept in mind for the next run: {error}\n"
+        ));
+    }
+}
