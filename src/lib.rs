@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod credentials;
 pub mod endpoint;

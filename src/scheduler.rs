@@ -1,7 +1,7 @@
 //! Runs the jobs of the schedule file at their times, as Ofelia would, without its right to start anything anywhere.
 //!
-//! `agenda` decides what is due, `clock` sleeps until then, `run` does one run of a job by a `process`, `chronicle` keeps
-//! the records, `logs` and `output` the files of runs. It sleeps between due times; one task a run; at most [`AT_ONCE`] commands at
+//! `agenda` decides what is due, `crate::clock` sleeps until then, `run` does one run of a job by a `process`,
+//! `chronicle` keeps the records, `logs` and `output` the files of runs. One task a run; at most [`AT_ONCE`] commands at
 //! once, in the order in which they came due.
 
 use std::collections::HashSet;
@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::grace::Grace;
 use crate::history::Scheduled;
@@ -25,7 +26,6 @@ use crate::volume::Volume;
 
 mod agenda;
 mod chronicle;
-mod clock;
 mod logs;
 mod output;
 mod process;
@@ -34,7 +34,6 @@ mod words;
 
 use agenda::{Action, Agenda, Note};
 use chronicle::Chronicle;
-use clock::Clock;
 use process::End;
 use run::Runner;
 

@@ -2,7 +2,7 @@
 //!
 //! A job that never starts cannot report it, and a Healthchecks check tells it only where its own schedule was set to
 //! the same times. So whoever runs all the time looks into the history: at its start and whenever a job becomes
-//! overdue, at least once a day, and wakes up for nothing else but the clock's sake. What it finds is in the log and
+//! overdue, at least once a day, and wakes up for nothing else but a clock that is set. What it finds is in the log and
 //! goes to the job's own check (`/fail`), once, and again each day for as long as it lasts. `standing` decides, `memory`
 //! knows what was told, `words` words it.
 
@@ -11,11 +11,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::history::{self, Known, Past};
 use crate::plan::{self, Plan};
@@ -32,20 +33,21 @@ use memory::Memory;
 pub use standing::{Standing, Terms, known};
 pub use words::problem;
 
-/// So long it sleeps at most: the clock may have been set meanwhile.
-const SLICE: Duration = Duration::from_hours(1);
+/// So long it sleeps where there is no timer.
+const HOUR: Duration = Duration::from_hours(1);
 /// A history that cannot be read now is tried again after this time.
 const PATIENCE: Duration = Duration::from_hours(1);
 /// Whatever the clock says, it looks again after this time.
-const DAY: Duration = Duration::from_hours(24);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Watches over the jobs of a plan, for whoever runs them.
 pub async fn keep(plan: &Plan, settings: &Settings, volume: &Volume) -> Infallible {
     let mut watch = Watch::new(settings, volume);
     tracing::info!("watching over {}", Jobs(plan));
+    let mut alarm = Alarm::new();
     loop {
         let next = watch.look(plan, watch.scheduler_runs()).await;
-        wait_until(next).await;
+        alarm.wait_until(next).await;
     }
 }
 
@@ -69,13 +71,14 @@ pub async fn keep_beside_ofelia(settings: &Settings, volume: &Volume) -> Infalli
     };
     let mut watch = Watch::new(settings, volume);
     tracing::info!("watching over {}", Jobs(&plan));
+    let mut alarm = Alarm::new();
     loop {
         let next = if watch.scheduler_runs() {
             Timestamp::now() + PATIENCE
         } else {
             watch.look(&plan, false).await
         };
-        wait_until(next).await;
+        alarm.wait_until(next).await;
         if let Ok(new) = Plan::read(file, settings) {
             plan = new;
         }
@@ -179,14 +182,29 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Sleeps until the clock says so, and for a day at most, whatever becomes of the clock.
-async fn wait_until(time: Timestamp) {
-    let begun = Instant::now();
-    while begun.elapsed() < DAY
-        && let Ok(left) = Duration::try_from(time.duration_since(Timestamp::now()))
-        && !left.is_zero()
-    {
-        sleep(left.min(SLICE)).await;
+/// The wall clock to sleep by.
+struct Alarm(Option<Clock>);
+
+impl Alarm {
+    fn new() -> Self {
+        let clock = Clock::new();
+        Self(
+            clock
+                .map_err(|error| tracing::warn!("the watch looks once an hour: no timer: {error}"))
+                .ok(),
+        )
+    }
+
+    /// Sleeps until this time, or until the clock is set, and for a day at most.
+    async fn wait_until(&mut self, time: Timestamp) {
+        let time = time.min(Timestamp::now() + DAY);
+        let slept = match &mut self.0 {
+            Some(clock) => clock.sleep_until(Some(time)).await.is_ok(),
+            None => false,
+        };
+        if !slept {
+            sleep(HOUR).await;
+        }
     }
 }
 
