@@ -66,6 +66,19 @@ pub enum Verb {
         )]
         args: Vec<OsString>,
     },
+    /// Copy snapshots to the second destination, and report the result
+    #[command(
+        after_help = "Everything after the command goes to `restic copy`, for example:\n  copy\n  copy --host my-VM latest"
+    )]
+    Copy {
+        /// Options and snapshots of `restic copy`; without any all that are not there yet
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        args: Vec<OsString>,
+    },
     /// Remove old snapshots by a retention policy, and report the result
     #[command(
         after_help = "Everything after the command goes to `restic forget`, for example:\n  forget --keep-within 1m --prune"
@@ -187,6 +200,7 @@ impl Cli {
         };
         // Programs get them as they were typed: clap would keep a leading "--" for itself.
         if let Verb::Backup { args }
+        | Verb::Copy { args }
         | Verb::Forget { args }
         | Verb::Verify { args, .. }
         | Verb::Restic { args }

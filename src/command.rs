@@ -8,6 +8,7 @@ mod access;
 mod backup;
 mod check_refresh_token;
 mod config;
+mod copy;
 mod credential_process;
 mod deliver;
 mod device_login;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::StartServer { schedule } => start_server::run(schedule).await,
             Verb::Schedule { file } => schedule::run(file).await,
             Verb::Backup { args } => backup::run(args).await,
+            Verb::Copy { args } => copy::run(args).await,
             Verb::Forget { args } => forget::run(args).await,
             Verb::Verify {
                 read_data_subset,

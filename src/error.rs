@@ -17,7 +17,7 @@ use crate::trouble::Trouble;
 mod remedy;
 mod words;
 
-use words::{Problems, incomplete, interrupted, of_others, unequal};
+use words::{Problems, at_second, incomplete, interrupted, of_others, unequal};
 
 /// Shorthand for a result of this program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -183,6 +183,14 @@ pub enum Error {
     /// The server wants other credentials than ours.
     #[error("the server refuses RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD")]
     Unauthorised,
+    /// What `copy` has met at the second destination.
+    #[error("at the second destination {remote}: {}", at_second(because))]
+    AtSecond {
+        /// Its remote path.
+        remote: String,
+        /// What failed there.
+        because: Box<Error>,
+    },
     /// There may be a repository: nothing may be initialised.
     #[error("no repository is seen, but that there is none is not proven: {because}")]
     AbsenceNotProven {
@@ -324,6 +332,7 @@ impl Error {
             Self::Interrupted { signal }
             | Self::LoginInterrupted { signal }
             | Self::Restore(NotRestored::Interrupted { signal, .. }) => *signal != Signal::SIGALRM,
+            Self::AtSecond { because, .. } => because.is_hurried(),
             _ => false,
         }
     }
@@ -335,6 +344,7 @@ impl Error {
             Self::Unhealthy(_) => 1,
             Self::Login(trouble) => trouble.exit_code(),
             Self::Restore(refusal) => refusal.exit_code(),
+            Self::AtSecond { because, .. } => because.exit_code(),
             Self::Incomplete { .. }
             | Self::NothingFound
             | Self::NotRemoved

@@ -23,11 +23,16 @@ pub const DEFAULT_FILE: &str = "/etc/ofelia/config.ini";
 const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// The commands that write themselves to the history and report to a check of their own.
-const REPORTING: [Reporting; 5] = [
+const REPORTING: [Reporting; 6] = [
     Reporting {
         command: "backup",
         variable: "BACKUP_CHECK_URL",
         check: |checks| checks.backup,
+    },
+    Reporting {
+        command: "copy",
+        variable: "COPY_CHECK_URL",
+        check: |checks| checks.copy,
     },
     Reporting {
         command: "forget",
@@ -235,7 +240,11 @@ impl Job {
         let environment = container.with(lines);
         let redactor = environment.redactor();
         let (reporting, words) = reporting(&job.command);
-        let args = words.iter().map(|word| redactor.text(word)).collect();
+        let args = environment
+            .told_args(words)
+            .iter()
+            .map(|word| redactor.text(word))
+            .collect();
         let (check, warning) = reporting.map_or((None, None), |reporting| {
             let vars = environment.all();
             let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));

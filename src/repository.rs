@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -37,6 +38,8 @@ pub use retention::{Retention, Surplus};
 
 /// The variable of the host name in snapshots, by which restic also chooses among them.
 const HOST: &str = "RESTIC_HOST";
+/// What restic's variables of the repository that is copied from begin with.
+const OF_SOURCE: &str = "RESTIC_FROM_";
 /// A short restic command (init, unlock, cat config) may take this long.
 const SHORT_RUN: Duration = Duration::from_mins(2);
 
@@ -47,7 +50,9 @@ pub struct Repository<'a> {
     volume: &'a Volume,
     endpoint: &'a Endpoint,
     restic: PathBuf,
-    presence: Presence,
+    presence: Arc<Presence>,
+    /// The repository whose snapshots are copied to this one.
+    source: Option<&'a Repository<'a>>,
     /// Whom restic trusts, for repositories that the user names himself.
     trust: Vec<(String, String)>,
 }
@@ -82,9 +87,36 @@ impl<'a> Repository<'a> {
             volume,
             endpoint,
             restic,
-            presence: volume.join().await?,
+            presence: Arc::new(volume.join().await?),
+            source: None,
             trust: settings.trust.variables(volume)?,
         })
+    }
+
+    /// The repository behind another endpoint, for snapshots of this one to be copied there.
+    ///
+    /// Both are this run's: restic gets both, and stale locks are removed from both.
+    #[must_use]
+    pub fn copying_to<'b>(
+        &'b self,
+        settings: &'b Settings,
+        endpoint: &'b Endpoint,
+    ) -> Repository<'b> {
+        Repository {
+            settings,
+            volume: self.volume,
+            endpoint,
+            restic: self.restic.clone(),
+            presence: Arc::clone(&self.presence),
+            source: Some(self),
+            trust: self.trust.clone(),
+        }
+    }
+
+    /// What it was opened with.
+    #[must_use]
+    pub fn settings(&self) -> &'a Settings {
+        self.settings
     }
 
     /// restic with these arguments; repository, password and the number of connections in place.
@@ -104,6 +136,11 @@ impl<'a> Repository<'a> {
                 .chain(self.settings.rest.access.restic_variables())
                 .map(|(name, value)| (name.to_owned(), value)),
         );
+        if let Some(source) = self.source {
+            // The job's host is that of its backups, and a copy is one of all hosts unless --host says otherwise.
+            env.retain(|(name, _)| name != HOST && !name.starts_with(OF_SOURCE));
+            env.extend(source.as_source());
+        }
         let args: Vec<OsString> = args.into_iter().collect();
         Invocation {
             name: "restic",
@@ -113,6 +150,15 @@ impl<'a> Repository<'a> {
             // restic releases its lock on it, where its output is still read.
             death_signal: Signal::SIGINT,
         }
+    }
+
+    /// The variables that make it the one that is copied from.
+    fn as_source(&self) -> [(String, String); 2] {
+        [
+            ("REPOSITORY", self.endpoint.restic_url()),
+            ("PASSWORD", self.settings.restic_password.expose_secret()),
+        ]
+        .map(|(name, value)| (format!("{OF_SOURCE}{name}"), value.to_owned()))
     }
 
     /// Makes sure that there is a repository to back up to; whether it had to be made.
@@ -167,7 +213,12 @@ impl<'a> Repository<'a> {
     }
 
     async fn init(&self) -> Result<()> {
-        self.short_run(&["init"]).await?;
+        // With the same chunks what both have in common is stored in the second once, as it is in the first.
+        let like_the_source: &[&str] = match self.source {
+            Some(_) => &["init", "--copy-chunker-params"],
+            None => &["init"],
+        };
+        self.short_run(like_the_source).await?;
         self.pin().await
     }
 
@@ -206,9 +257,30 @@ impl<'a> Repository<'a> {
         if !self.presence.exclude_others() {
             return Ok(false);
         }
-        let output = self.short_run(&["unlock"]).await;
+        let output = self.unlock().await;
         self.presence.share();
-        Ok(output?.contains("successfully removed"))
+        output
+    }
+
+    async fn unlock(&self) -> Result<bool> {
+        let mut removed = false;
+        for repository in [Some(self), self.source].into_iter().flatten() {
+            let output = repository.short_run(&["unlock"]).await?;
+            removed |= output.contains("successfully removed");
+        }
+        Ok(removed)
+    }
+
+    /// How many snapshots are there, and how many bytes all takes on the storage, as far as that is known in time.
+    pub async fn extent(&self, deadline: Duration) -> (Option<usize>, Option<u64>) {
+        let count = tokio::time::timeout(deadline, self.endpoint.count("snapshots"));
+        let (count, size) = tokio::join!(count, self.endpoint.size(deadline));
+        (count.ok().and_then(Result::ok), size)
+    }
+
+    /// Whether our password opens it.
+    pub async fn opens(&self) -> Result<()> {
+        self.short_run(&["cat", "config"]).await.map(drop)
     }
 
     /// Keeps all other runs of restic on this volume out, for as long as this value lives; an error where there are some.

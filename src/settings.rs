@@ -19,6 +19,7 @@ use crate::log::{Format, Logging};
 use crate::trust::Trust;
 
 mod checks;
+mod destination;
 mod environment;
 mod login;
 mod remote;
@@ -26,6 +27,7 @@ mod rest;
 mod snapshots;
 
 pub use checks::Checks;
+pub use destination::Destination;
 pub use environment::Environment;
 pub use login::{Client, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
@@ -74,8 +76,12 @@ impl fmt::Display for Problem {
 pub struct Settings {
     /// The home folder, which the volume holds.
     pub home: PathBuf,
+    /// Which of the two destinations this is about; the remote, the login and the password are those of it.
+    pub destination: Destination,
     /// Where the repository is stored.
     pub remote: Remote,
+    /// Where `copy` copies it.
+    second: destination::Wish,
     /// The login that opens it, where it needs one.
     pub login: Option<Login>,
     /// Whom to trust beside the system's certificate authorities.
@@ -121,6 +127,9 @@ struct Raw {
     backup_bucket: Option<String>,
     backup_bucket_path: Option<String>,
     backup_remote: Option<String>,
+    copy_remote: Option<String>,
+    copy_password: Option<String>,
+    destination: Option<String>,
     restic_password: Option<String>,
     restic_rest_username: Option<String>,
     restic_rest_password: Option<String>,
@@ -142,12 +151,14 @@ impl Raw {
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
 ///
 /// A ping URL is a capability: who has it can silence an alert.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 11] = [
     "OIDC_PASSWORD",
     "OIDC_CLIENT_SECRET",
     "RESTIC_PASSWORD",
+    "COPY_PASSWORD",
     "RESTIC_REST_PASSWORD",
     "BACKUP_CHECK_URL",
+    "COPY_CHECK_URL",
     "FORGET_CHECK_URL",
     "VERIFY_CHECK_URL",
     "OIDC_TOKEN_CHECK_URL",
@@ -169,24 +180,11 @@ impl Settings {
         };
 
         let mut warnings = Vec::new();
-        let remote = remote::parse(
-            raw.backup_remote.as_deref(),
-            &remote::Account {
-                user: raw.aai_user.as_deref(),
-                password: raw.oidc_password.is_some(),
-                bucket: raw.backup_bucket.as_deref(),
-                bucket_path: raw.backup_bucket_path.as_deref(),
-            },
-            &mut problems,
-        );
-        if raw.restic_password.is_none() {
-            problems.push(Problem::new(
-                "RESTIC_PASSWORD",
-                "is missing: choose the password that encrypts the repository",
-            ));
-        }
         let environment = Environment::new(vars);
-        let login = login::parse(&raw, remote.as_ref(), &environment, &mut problems);
+        let destination = destination::parse(raw.destination.as_deref(), &mut problems);
+        let place = destination::place(destination, &raw, &environment, &mut problems);
+        let second = destination::wish(destination, &raw, place.as_ref(), &environment);
+        warnings.extend(second.problems().iter().cloned());
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
         let snapshot_bound = snapshots::parse(raw.max_snapshots.as_deref(), &mut problems);
@@ -195,13 +193,15 @@ impl Settings {
         let checks = Checks::parse(environment.vars(), &mut warnings);
 
         let home = raw.home();
-        match (remote, raw.restic_password, rest) {
-            (Some(remote), Some(password), Some(rest)) if problems.is_empty() => Ok(Self {
+        match (place, rest) {
+            (Some(place), Some(rest)) if problems.is_empty() => Ok(Self {
                 home,
-                remote,
-                login,
+                destination,
+                remote: place.remote,
+                second,
+                login: place.login,
                 trust,
-                restic_password: password.into(),
+                restic_password: place.password,
                 rest,
                 checks,
                 container: raw
@@ -219,6 +219,25 @@ impl Settings {
 }
 
 impl Settings {
+    /// The same for the second destination, to copy to.
+    pub fn second(&self) -> Result<Self> {
+        let place = self.second.place().map_err(Error::Settings)?;
+        Ok(Self {
+            destination: Destination::Copy,
+            remote: place.remote,
+            login: place.login,
+            restic_password: place.password,
+            second: destination::Wish::default(),
+            ..self.clone()
+        })
+    }
+
+    /// Whether there is a second destination.
+    #[must_use]
+    pub fn has_second(&self) -> bool {
+        self.second.is_there()
+    }
+
     /// The time zone of schedules: `TZ`, else the system's. A wrong one is an error only where it is asked for.
     pub fn zone(&self) -> Result<TimeZone> {
         self.environment
@@ -267,6 +286,8 @@ fn is_ours(name: &str) -> bool {
     [
         "RESTIC_",
         "BACKUP_",
+        "COPY_",
+        "DESTINATION",
         "OIDC_",
         "FORGET_",
         "VERIFY_",

@@ -1,4 +1,4 @@
-//! What `backup`, `forget`, `verify` and watched commands of restic share: one run at a time, its output shown and kept, its end reported.
+//! What `backup`, `copy`, `forget`, `verify` and watched commands of restic share: one run at a time, its output shown and kept, its end reported.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -53,6 +53,8 @@ pub(super) struct Run {
     transcript: Transcript,
     /// The verdict of a success that has more to tell than what it was asked for.
     success: Option<String>,
+    /// The figures of a run that restic does not tell all of.
+    figures: Option<Figures>,
     /// The last run of the same job was killed, and may have left its lock in the repository.
     was_killed: bool,
 }
@@ -139,7 +141,7 @@ async fn refuse(
 
 fn locked(job: &Job, settings: &Settings) -> Result<(Volume, crate::volume::Lock)> {
     let volume = Volume::open(&settings.home)?;
-    match volume.lock_job(job.verb, &job.args())? {
+    match volume.lock_job(job.verb, &job.args(&settings.environment))? {
         Locking::Ours(lock) => Ok((volume, lock)),
         Locking::Held(holder) => Err(Error::AlreadyRunning {
             holder: Holder::describe(holder.as_ref()),
@@ -181,6 +183,7 @@ async fn perform(
         args: verb.into_iter().chain(job.args.iter().cloned()).collect(),
         transcript: transcript(settings.environment.redactor()),
         success: None,
+        figures: None,
         was_killed,
     };
     record.begin();
@@ -212,7 +215,8 @@ async fn perform(
     }
     job.success = run.success.take().unwrap_or(job.success);
     let report = job.report(end.as_ref().copied(), &run.transcript);
-    let figures = run.transcript.findings.figures().clone();
+    let of_restic = run.transcript.findings.figures();
+    let figures = run.figures.unwrap_or_else(|| of_restic.clone());
     let writing = record.end(code, &report, None, figures, patience);
     let delivery = deliver(
         reporter,
@@ -234,13 +238,15 @@ pub(super) fn is_dry_run(args: &[OsString]) -> bool {
 }
 
 impl Job {
-    fn args(&self) -> Vec<String> {
+    fn args(&self, environment: &Environment) -> Vec<String> {
         let args = self.args.iter();
-        args.map(|arg| arg.to_string_lossy().into_owned()).collect()
+        let args: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+        environment.told_args(&args)
     }
 
     fn record(&self, home: &Path, run: Uuid, environment: &Environment) -> Record {
-        Record::new(home, run, self.verb, &self.args(), environment).dry_run(self.dry_run)
+        Record::new(home, run, self.verb, &self.args(environment), environment)
+            .dry_run(self.dry_run)
     }
 
     fn report(&self, end: Result<(), &Error>, transcript: &Transcript) -> Report {
@@ -292,6 +298,11 @@ impl Run {
     /// The verdict, where the run ends well.
     pub(super) fn succeed(&mut self, verdict: String) {
         self.success = Some(verdict);
+    }
+
+    /// The figures for the history, where restic does not tell them.
+    pub(super) fn count(&mut self, figures: Figures) {
+        self.figures = Some(figures);
     }
 
     /// Runs the job's restic, as [`Self::restic`] does.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::grace::Grace;
-use crate::settings::Settings;
+use crate::settings::{Destination, Settings};
 use crate::storage::{Listeners, Server};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Serves, Volume};
@@ -36,6 +36,16 @@ pub async fn with_repository<T>(
         let end = work(&endpoint, interrupts).await;
         return login::explain(end, login::known(settings, volume).await);
     }
+    with_own_repository(settings, volume, interrupts, work).await
+}
+
+/// The same through a server of our own, whatever else runs on the volume.
+pub async fn with_own_repository<T>(
+    settings: &Settings,
+    volume: &Volume,
+    interrupts: &mut Interrupts,
+    work: impl AsyncFnOnce(&Endpoint, &mut Interrupts) -> Result<T>,
+) -> Result<T> {
     let access = StorageAccess::open(settings, volume).await?;
     let end = with_own_server(settings, volume, &access, interrupts, work).await;
     let known = access.keeper().map(|keeper| keeper.status());
@@ -78,7 +88,7 @@ async fn with_own_server<T>(
 
 /// The endpoint of the server that holds this volume, in this container or in another one.
 ///
-/// `None` where there is none, or where its socket cannot be reached from here: not every volume carries sockets.
+/// `None` where there is none, where it serves the first destination and we are at the second, or where its socket cannot be reached from here: not every volume carries sockets.
 pub async fn running_server(settings: &Settings, volume: &Volume) -> Result<Option<Endpoint>> {
     let until = Instant::now() + SIGNING;
     loop {
@@ -90,6 +100,9 @@ pub async fn running_server(settings: &Settings, volume: &Volume) -> Result<Opti
             holder.as_ref().and_then(|holder| holder.serves.as_ref())
         {
             if remote != settings.remote.as_str() {
+                if settings.destination == Destination::Copy {
+                    return Ok(None);
+                }
                 return Err(Error::OtherRemote {
                     server: remote.clone(),
                     ours: settings.remote.to_string(),

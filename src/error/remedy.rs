@@ -15,9 +15,33 @@ impl Error {
         match self {
             Self::TooManySnapshots(surplus) => Some(surplus.remedy()),
             Self::AbsenceNotProven { because } => because.remedy(),
+            Self::AtSecond { because, .. } => because.remedy_at_second(),
             Self::Restore(refusal) => Some(refusal.remedy()),
             other => other.fixed_remedy().map(Cow::Borrowed),
         }
+    }
+
+    /// The same for what `copy` has met at the second destination.
+    fn remedy_at_second(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::WrongPassword => {
+                "Set COPY_PASSWORD to the password that the second repository was made with; where it is not set it is \
+                 RESTIC_PASSWORD."
+                    .into()
+            }
+            Self::RepositoryGone { .. } => {
+                "Nothing was initialised. Check COPY_REMOTE and the storage; to begin a new repository there on purpose: \
+                 docker compose run --rm -e DESTINATION=copy cloud-backup restic init"
+                    .into()
+            }
+            Self::ServerFailed { .. } => {
+                "Check COPY_REMOTE and the storage; rclone's own words are above.".into()
+            }
+            Self::NotConfigured { .. } => {
+                "Write the section into that file, or set COPY_REMOTE to a directory in a volume.".into()
+            }
+            other => return other.remedy(),
+        })
     }
 
     /// The same for what has one and the same remedy whatever its details.
@@ -106,7 +130,8 @@ impl Error {
                 return self.remedy_of_verify();
             }
             Self::WrongPassword => {
-                "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read."
+                "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read. \
+                 (With DESTINATION=copy it is COPY_PASSWORD.)"
             }
             Self::NoKeys => {
                 "Check the permissions of the storage; do not initialise it again: the data may still be there."
@@ -118,6 +143,7 @@ impl Error {
             Self::TooManySnapshots(_)
             | Self::Restore(_)
             | Self::AbsenceNotProven { .. }
+            | Self::AtSecond { .. }
             | Self::Unhealthy(_)
             | Self::System { .. } => return None,
         })

@@ -223,6 +223,10 @@ fn one_of_each() -> Vec<Error> {
         Error::AbsenceNotProven {
             because: Box::new(Error::Unauthorised),
         },
+        Error::AtSecond {
+            remote: text(),
+            because: Box::new(Error::WrongPassword),
+        },
         Error::ConfigMissing {
             remote: text(),
             files: 1,

@@ -4,6 +4,8 @@ use std::fmt;
 
 use nix::sys::signal::Signal;
 
+use super::Error;
+
 /// The list of problems, one a line, so that one look is enough to mend them all.
 pub(super) struct Problems<'a, P>(pub(super) &'a [P]);
 
@@ -53,5 +55,13 @@ pub(super) fn incomplete(count: usize) -> String {
         0 => "some files could not be read".to_owned(),
         1 => "1 file could not be read".to_owned(),
         n => format!("{n} files could not be read"),
+    }
+}
+
+/// What failed at the second destination, by its own variables.
+pub(super) fn at_second(because: &Error) -> String {
+    match because {
+        Error::WrongPassword => "COPY_PASSWORD is not the password of this repository".to_owned(),
+        other => other.to_string(),
     }
 }

@@ -12,6 +12,8 @@ use super::{Problem, read_secret_files, utf8_pairs};
 pub struct Checks {
     /// `BACKUP_CHECK_URL`
     pub backup: Option<CheckUrl>,
+    /// `COPY_CHECK_URL`
+    pub copy: Option<CheckUrl>,
     /// `FORGET_CHECK_URL`
     pub forget: Option<CheckUrl>,
     /// `VERIFY_CHECK_URL`
@@ -44,6 +46,7 @@ impl Checks {
             |variable| parse_check(variable, vars.get(variable).map(String::as_str), warnings);
         Self {
             backup: check("BACKUP_CHECK_URL"),
+            copy: check("COPY_CHECK_URL"),
             forget: check("FORGET_CHECK_URL"),
             verify: check("VERIFY_CHECK_URL"),
             token: check("OIDC_TOKEN_CHECK_URL"),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
+use super::destination::DESTINATION;
 use crate::supervise::Redactor;
 use crate::trust::Trust;
 
@@ -130,6 +131,16 @@ impl Environment {
     pub fn defines_section(&self, section: &str) -> bool {
         self.vars
             .contains_key(&format!("RCLONE_CONFIG_{}_TYPE", section.to_uppercase()))
+    }
+
+    /// The arguments of a job as its lock and the history know it: the same job on the second destination is another one.
+    #[must_use]
+    pub fn told_args(&self, args: &[String]) -> Vec<String> {
+        let destination = self.get(DESTINATION).map(str::trim);
+        let mark = destination
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("{DESTINATION}={name}"));
+        mark.into_iter().chain(args.iter().cloned()).collect()
     }
 
     /// All of them, by name.

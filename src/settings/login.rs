@@ -82,17 +82,18 @@ pub struct ObjectStorage {
 ///
 /// Where the remote itself has problems (`None`) those of its login are told with them.
 ///
-/// A section of that name that the environment defines is the user's own, and so is one of a `BACKUP_REMOTE` without
-/// `OIDC_PASSWORD` on a volume without a login.
+/// A section of that name that the environment defines is the user's own, and so is one of a remote that is named by
+/// `BACKUP_REMOTE` or `COPY_REMOTE` (`is_named`) without `OIDC_PASSWORD` on a volume without a login.
 pub(super) fn parse(
     raw: &Raw,
     remote: Option<&Remote>,
+    is_named: bool,
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Login> {
     let needs_it = match remote {
         Some(remote) => remote.section() == Some(SECTION),
-        None => raw.backup_remote.is_none(),
+        None => !is_named,
     };
     if !needs_it || environment.defines_section(SECTION) {
         return None;
@@ -100,7 +101,7 @@ pub(super) fn parse(
     let text = |value: &Option<String>, default: &str| {
         value.as_deref().map_or(default, str::trim).to_owned()
     };
-    if raw.backup_remote.is_some() && raw.oidc_password.is_none() {
+    if is_named && raw.oidc_password.is_none() {
         if has_login(&raw.home(), &text(&raw.oidc_account, ACCOUNT)) {
             problems.push(Problem::new(
                 "OIDC_PASSWORD",

@@ -53,7 +53,7 @@ pub(super) fn parse(
     // The two names of the bucket path are checked in any case: a contradiction is a mistake to mend.
     let bucket = bucket(account, problems);
     if let Some(text) = explicit {
-        return explicit_remote(text.trim(), problems);
+        return explicit_remote("BACKUP_REMOTE", text.trim(), problems);
     }
     if account.user.is_none() {
         problems.push(Problem::new(
@@ -109,13 +109,18 @@ fn bucket(account: &Account, problems: &mut Vec<Problem>) -> Option<String> {
     Some(path.to_owned())
 }
 
-fn explicit_remote(text: &str, problems: &mut Vec<Problem>) -> Option<Remote> {
+/// A remote path that a variable names.
+pub(super) fn explicit_remote(
+    variable: &'static str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Remote> {
     let named = text
         .split_once(':')
         .is_some_and(|(name, _)| !name.starts_with('-') && !name.contains('/'));
     if !text.starts_with('/') && !named {
         problems.push(Problem::new(
-            "BACKUP_REMOTE",
+            variable,
             "must be an absolute directory such as /home/user/storage or a remote of rclone such as name:path",
         ));
         return None;
@@ -124,12 +129,12 @@ fn explicit_remote(text: &str, problems: &mut Vec<Problem>) -> Option<Remote> {
         .components()
         .any(|part| part == std::path::Component::ParentDir)
     {
-        problems.push(Problem::new("BACKUP_REMOTE", "must not contain .."));
+        problems.push(Problem::new(variable, "must not contain .."));
         return None;
     }
     if holds_secret(text) {
         problems.push(Problem::new(
-            "BACKUP_REMOTE",
+            variable,
             "holds a secret, which every process list would show: set it by RCLONE_CONFIG_<NAME>_<KEY> variables, and \
              use NAME:path here",
         ));

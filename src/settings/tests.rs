@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::{Access, Settings, SnapshotBound};
 use crate::error::Result;
 
+mod destination;
 mod documented;
 mod secrets;
 
@@ -158,12 +159,16 @@ fn an_empty_value_is_an_unset_one() {
         "OIDC_PASSWORD",
         "BACKUP_BUCKET",
         "BACKUP_BUCKET_PATH",
+        "COPY_REMOTE",
+        "COPY_PASSWORD",
+        "DESTINATION",
         "RESTIC_REST_USERNAME",
         "RESTIC_REST_PASSWORD",
         "RESTIC_REST_PORT",
         "RESTIC_REST_ANONYMOUS",
         "OIDC_TOKEN_CHECK_URL",
         "BACKUP_CHECK_URL",
+        "COPY_CHECK_URL",
         "FORGET_CHECK_URL",
         "VERIFY_CHECK_URL",
         "RESTIC_HOST",

@@ -6,13 +6,14 @@ use std::process::Stdio;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
 /// In the order of the help.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "config",
     "reauth",
     "check-refresh-token",
     "start-server",
     "schedule",
     "backup",
+    "copy",
     "forget",
     "verify",
     "restore",

@@ -65,6 +65,7 @@ fn every_command_is_a_link_to_the_one_program() {
         "check-refresh-token cloud-backup",
         "cloud-backup",
         "config cloud-backup",
+        "copy cloud-backup",
         "credential-process cloud-backup",
         "forget cloud-backup",
         "healthcheck cloud-backup",

@@ -198,7 +198,8 @@ fn a_wrong_password_says_which_password() {
     assert_body(
         &healthchecks,
         "Backup of /backup/dir1 failed: RESTIC_PASSWORD is not the password of this repository\n\
-         Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read.\n\
+         Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read. (With \
+         DESTINATION=copy it is COPY_PASSWORD.)\n\
          \n\
          Fatal: wrong password or no key found\n",
     );

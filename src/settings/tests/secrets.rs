@@ -87,12 +87,18 @@ fn a_secret_in_the_place_of_its_file_is_not_shown() {
     assert!(!said.contains("planted"), "{said}");
 }
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 33] = [
     "AAI_USER",
     "OIDC_PASSWORD",
     "BACKUP_BUCKET",
     "BACKUP_BUCKET_PATH",
     "BACKUP_REMOTE",
+    "COPY_REMOTE",
+    "COPY_PASSWORD",
+    "COPY_PASSWORD_FILE",
+    "COPY_CHECK_URL",
+    "COPY_CHECK_URL_FILE",
+    "DESTINATION",
     "RESTIC_PASSWORD",
     "RESTIC_REST_USERNAME",
     "RESTIC_REST_PASSWORD",

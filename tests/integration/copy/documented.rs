@@ -1,0 +1,87 @@
+//! The lines of docs/second-destination.md, one after the other, as they stand there.
+
+use crate::harness::{Container, Ended, Installation};
+
+const DOCS: &str = include_str!("../../../docs/second-destination.md");
+
+/// What is typed, in the order of the document.
+fn typed() -> impl Iterator<Item = &'static str> {
+    DOCS.lines().filter_map(|line| line.strip_prefix("    $ "))
+}
+
+/// A value of the block for `.env`.
+fn setting(name: &str) -> &'static str {
+    let value = DOCS
+        .lines()
+        .find_map(|line| line.strip_prefix("    ")?.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("{name} stands in the document"))
+}
+
+fn run(installation: &Installation, server: &mut Option<Container>, line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match &words[..] {
+        ["docker", "compose", "run", "--rm", rest @ ..] => {
+            let at = rest.iter().position(|word| *word == "cloud-backup");
+            let (options, args) = rest.split_at(at.expect("a service"));
+            let mut command =
+                installation.command(options.iter().copied(), args[1..].iter().copied());
+            let output = command.output().expect("docker can be started");
+            let end = Ended::of(line.to_owned(), &output).ok();
+            if args == ["cloud-backup", "copy"] {
+                end.says("no repository was at /copies/VM1/: one was initialised")
+                    .says("Successful copy to /copies/VM1/: 1 snapshot copied, ");
+            }
+        }
+        ["docker", "compose", "up", "-d", "--force-recreate", "cloud-backup"] => {
+            *server = Some(installation.server());
+        }
+        _ => panic!("a line that this test does not know: {line}"),
+    }
+}
+
+#[test]
+fn its_lines_work_as_they_stand_there() {
+    let copies = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::chown(copies.path(), Some(1000), Some(1000)).expect("chown, as root");
+    let installation = Installation::new()
+        .env("COPY_REMOTE", setting("COPY_REMOTE"))
+        .env("COPY_PASSWORD", setting("COPY_PASSWORD"));
+    let mount = format!("--volume={}:/copies", copies.path().display());
+    let installation = installation.with([mount.as_str()]);
+    installation.write("notes/todo.txt", "remember\n");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    let mut server = None;
+    let lines: Vec<&str> = typed().collect();
+    assert_eq!(lines.len(), 7, "{lines:#?}");
+    for line in lines {
+        run(&installation, &mut server, line);
+    }
+    let restored = "cat /home/user/restored/*/backup/dir1/notes/todo.txt";
+    let restored = server.expect("a server").shell(restored).ok();
+    assert_eq!(restored.stdout, "remember\n");
+}
+
+#[test]
+fn its_job_is_one_that_our_scheduler_keeps() {
+    let from = DOCS.find("    [job-exec").expect("a job");
+    let job: String = DOCS[from..]
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| format!("{}\n", line.trim()))
+        .collect();
+    let installation = Installation::new()
+        .env("COPY_REMOTE", "/home/user/copies")
+        .env("BACKUP_CHECK_URL", "");
+    let file = installation.write("jobs.ini", job);
+    assert!(file.exists());
+    let told = installation.run(["status", "--json", "--schedule=/backup/dir1/jobs.ini"]);
+    let status: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+    let [job] = &status["jobs"].as_array().expect("jobs")[..] else {
+        panic!("one job: {status:#}")
+    };
+    assert_eq!(job["command"], "forget");
+    assert_eq!(
+        job["args"],
+        serde_json::json!(["DESTINATION=copy", "--keep-within", "6m", "--prune"])
+    );
+}
