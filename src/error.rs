@@ -12,6 +12,7 @@ use crate::repository::Surplus;
 use crate::restore::Refusal as NotRestored;
 use crate::schedule::Refusal;
 use crate::settings::Problem;
+use crate::storage::Place;
 use crate::trouble::Trouble;
 
 mod remedy;
@@ -102,6 +103,14 @@ pub enum Error {
         doing: &'static str,
         /// What rclone said.
         detail: String,
+        /// Which storage it was.
+        place: Box<Place>,
+    },
+    /// The repository would be kept in the container itself.
+    #[error("{remote} is a place in the container, which goes with it")]
+    InContainer {
+        /// The directory.
+        remote: String,
     },
     /// A file or folder of the volume cannot be used.
     #[error("cannot use {}: {source}", path.display())]
@@ -361,7 +370,10 @@ impl Error {
             | Self::ProbeFailed { .. }
             | Self::AbsenceNotProven { .. } => 69,
             Self::System { .. } => 71,
-            Self::Volume { .. } | Self::LogFolder { .. } | Self::NoRoom { .. } => 73,
+            Self::Volume { .. }
+            | Self::LogFolder { .. }
+            | Self::NoRoom { .. }
+            | Self::InContainer { .. } => 73,
             Self::AnotherServer { .. }
             | Self::AnotherScheduler { .. }
             | Self::AlreadyLoggingIn { .. }

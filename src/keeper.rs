@@ -19,6 +19,7 @@ use crate::settings::{self, Settings};
 use crate::trouble::Trouble;
 use crate::volume::{Locking, Volume};
 
+mod by_agent;
 mod following;
 mod keeping;
 mod neighbour;
@@ -267,8 +268,8 @@ impl Handle {
 }
 
 fn no_answer(after: Duration) -> Trouble {
-    Trouble::Agent {
-        detail: format!("no token within {}", humantime::format_duration(after)),
+    Trouble::NoToken {
+        detail: format!("no answer within {}", humantime::format_duration(after)),
     }
 }
 

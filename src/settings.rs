@@ -29,7 +29,7 @@ mod snapshots;
 pub use checks::Checks;
 pub use destination::Destination;
 pub use environment::Environment;
-pub use login::{Client, Login, ObjectStorage, SECTION};
+pub use login::{Client, Flow, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
 pub use snapshots::SnapshotBound;
@@ -49,7 +49,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(variable: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(variable: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             variable: variable.into(),
             message: message.into(),
@@ -112,6 +112,7 @@ struct Raw {
     home: Option<String>,
     aai_user: Option<String>,
     oidc_password: Option<String>,
+    oidc_flow: Option<String>,
     oidc_issuer: Option<String>,
     oidc_device_endpoint: Option<String>,
     oidc_account: Option<String>,
@@ -124,6 +125,7 @@ struct Raw {
     s3_region: Option<String>,
     s3_role: Option<String>,
     sts_duration: Option<String>,
+    s3_bucket: Option<String>,
     backup_bucket: Option<String>,
     backup_bucket_path: Option<String>,
     backup_remote: Option<String>,
@@ -146,6 +148,13 @@ impl Raw {
     fn home(&self) -> PathBuf {
         PathBuf::from(self.home.as_deref().unwrap_or("/home/user"))
     }
+}
+
+/// What decides where the storage is and how it is opened.
+struct Given<'a> {
+    raw: &'a Raw,
+    flow: Flow,
+    environment: &'a Environment,
 }
 
 /// Variables whose value may also stand in the file that `NAME_FILE` names.
@@ -182,8 +191,13 @@ impl Settings {
         let mut warnings = Vec::new();
         let environment = Environment::new(vars);
         let destination = destination::parse(raw.destination.as_deref(), &mut problems);
-        let place = destination::place(destination, &raw, &environment, &mut problems);
-        let second = destination::wish(destination, &raw, place.as_ref(), &environment);
+        let given = Given {
+            raw: &raw,
+            flow: login::flow(raw.oidc_flow.as_deref(), &mut problems),
+            environment: &environment,
+        };
+        let place = destination::place(destination, &given, &mut problems);
+        let second = destination::wish(destination, &given, place.as_ref());
         warnings.extend(second.problems().iter().cloned());
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);

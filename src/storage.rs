@@ -19,12 +19,14 @@ use crate::volume::Volume;
 pub mod config;
 mod passage;
 mod patched;
+mod place;
 pub mod probe;
 mod rclone;
 mod supply;
 
 use passage::Passage;
 pub use patched::RISKS;
+pub use place::Place;
 pub use rclone::Rclone;
 pub use supply::{Supply, s3_environment};
 

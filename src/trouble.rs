@@ -37,6 +37,12 @@ pub enum Trouble {
         /// What it said.
         detail: String,
     },
+    /// Nothing is known yet of the first try, or of the one that was asked for.
+    #[error("there is no token for the storage: {detail}")]
+    NoToken {
+        /// What was waited for.
+        detail: String,
+    },
     /// No connection, or no answer in time.
     #[error("the login service {issuer} cannot be reached: {detail}")]
     ProviderUnreachable {
@@ -90,6 +96,12 @@ pub enum Trouble {
     /// The client that the user has registered by hand is unknown to the provider, or its secret is wrong.
     #[error("the login service refuses the client of OIDC_CLIENT_ID: {detail}")]
     OwnClientRefused {
+        /// What it said.
+        detail: String,
+    },
+    /// The service client of `OIDC_FLOW=client_credentials` gets no token.
+    #[error("the login service refuses the service client of OIDC_CLIENT_ID: {detail}")]
+    ServiceRefused {
         /// What it said.
         detail: String,
     },
@@ -183,12 +195,14 @@ impl Trouble {
             | Self::ClientRefused { .. }
             | Self::WrongIssuer { .. }
             | Self::OwnClientRefused { .. }
+            | Self::ServiceRefused { .. }
             | Self::NotRegistered { .. }
             | Self::Declined
             | Self::CodeExpired
             | Self::TokenRefused { .. }
             | Self::SessionRefused { .. } => true,
             Self::Agent { .. }
+            | Self::NoToken { .. }
             | Self::ProviderUnreachable { .. }
             | Self::ProviderFailing { .. }
             | Self::StsUnreachable { .. }
@@ -220,6 +234,7 @@ impl Trouble {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Agent { .. }
+            | Self::NoToken { .. }
             | Self::ProviderUnreachable { .. }
             | Self::ProviderFailing { .. }
             | Self::StsUnreachable { .. }
@@ -229,6 +244,7 @@ impl Trouble {
             Self::LoginEnded { .. }
             | Self::LoginRefused { .. }
             | Self::ClientRefused { .. }
+            | Self::ServiceRefused { .. }
             | Self::Declined
             | Self::CodeExpired
             | Self::TokenRefused { .. }
@@ -265,6 +281,9 @@ impl Trouble {
                 "If its authority is one of your own, name its certificate in EXTRA_CA_FILE; else its owner has to mend it. \
                  It is not connected to before."
             }
+            Self::NoToken { .. } => {
+                "It is tried again by itself. If this stays: docker compose logs cloud-backup"
+            }
             Self::Agent { .. } => {
                 "It is started again by itself. If this stays: docker compose restart cloud-backup"
             }
@@ -285,6 +304,10 @@ impl Trouble {
             }
             Self::OwnClientRefused { .. } => {
                 "Correct OIDC_CLIENT_ID and OIDC_CLIENT_SECRET; or leave both empty, and a client is registered."
+            }
+            Self::ServiceRefused { .. } => {
+                "Check OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and at the login service that the client is enabled and has the \
+                 grant client_credentials; then: docker compose up -d --force-recreate"
             }
             Self::NotRegistered { .. } => {
                 "Register a client there by hand (device code and refresh token grants), and set OIDC_CLIENT_ID and \

@@ -116,6 +116,9 @@ pub(super) fn require_login(settings: &Settings) -> Result<()> {
     let Some(login) = &settings.login else {
         return Ok(());
     };
+    if login.service.is_some() {
+        return Ok(());
+    }
     match Store::new(&settings.home).current(&login.account)? {
         Some(_) => Ok(()),
         None => Err(Error::Login(Trouble::NoLogin)),

@@ -90,12 +90,31 @@ pub(super) async fn run() -> Result<u8> {
     Ok(code)
 }
 
-async fn check(settings: &Settings, interrupts: &mut Interrupts) -> Result<Option<Finding>> {
+/// What was looked at.
+enum Checked {
+    /// The storage needs no login.
+    Nothing,
+    /// A login, which ends.
+    Login(Finding),
+    /// A service client, and whether it gets tokens.
+    Service {
+        client: String,
+        token: Result<(), Trouble>,
+    },
+}
+
+async fn check(settings: &Settings, interrupts: &mut Interrupts) -> Result<Checked> {
     let Some(login) = &settings.login else {
-        return Ok(None);
+        return Ok(Checked::Nothing);
     };
     require_login(settings)?;
     let volume = Volume::open(&settings.home)?;
+    if let Some(client) = &login.service {
+        return Ok(Checked::Service {
+            client: client.id.clone(),
+            token: refresh(settings, &volume, interrupts).await?,
+        });
+    }
     // First the refresh: where the provider gives a new token with each, the saved one is the new one then.
     let refresh = refresh(settings, &volume, interrupts).await?;
     let answers = match &refresh {
@@ -109,7 +128,7 @@ async fn check(settings: &Settings, interrupts: &mut Interrupts) -> Result<Optio
             detail: format!("no answer within {}", humantime::format_duration(DATE)),
         })
     });
-    Ok(Some(Finding {
+    Ok(Checked::Login(Finding {
         expiry,
         refresh,
         warn_days: login.warn_days,
@@ -166,10 +185,11 @@ async fn find_date(
 }
 
 /// The exit code and what is told.
-fn told(end: &Result<Option<Finding>>, remote: &str) -> (u8, Report) {
+fn told(end: &Result<Checked>, remote: &str) -> (u8, Report) {
     match end {
-        Ok(Some(finding)) => finding.judge(Timestamp::now()),
-        Ok(None) => (
+        Ok(Checked::Login(finding)) => finding.judge(Timestamp::now()),
+        Ok(Checked::Service { client, token }) => verdict::of_service(client, token),
+        Ok(Checked::Nothing) => (
             0,
             Report {
                 verdict: format!("The storage {remote} needs no login: nothing to check"),

@@ -1,5 +1,7 @@
 //! `config`: checks the settings, writes the configuration, logs in, and proves the whole way to the storage.
 //!
+//! Storage without a login is proven alike, and so is the second destination.
+//!
 //! A login that works is kept; a run that is broken off leaves the one that was there.
 
 use std::path::Path;
@@ -44,11 +46,18 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     let volume = Volume::open(&settings.home)?;
     let Some(login) = &settings.login else {
         say(&format!(
-            "The storage {} needs no login: nothing to configure.",
+            "The storage {} needs no login. Trying it ...",
             settings.remote
         ));
-        return Ok(());
+        return prove::both(settings, &volume, None, NEXT, interrupts).await;
     };
+    if let Some(client) = &login.service {
+        say(&format!(
+            "The service client {} gets tokens by itself: nobody logs in.",
+            client.id
+        ));
+        return prove::both(settings, &volume, None, NEXT, interrupts).await;
+    }
     let _lock = lock(&volume)?;
     write_files(&settings.home, login)?;
     let store = Store::new(&settings.home);
@@ -56,7 +65,7 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     let has_login = store.current(&login.account)?.is_some();
     if has_login && !force && works(settings, &volume, interrupts).await? {
         say("The login works and is kept (config --force makes a new one).");
-        return prove::chain(settings, &volume, None, NEXT, interrupts).await;
+        return prove::both(settings, &volume, None, NEXT, interrupts).await;
     }
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, None))
@@ -64,7 +73,7 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(settings, &volume, expiry, NEXT, interrupts).await
+    prove::both(settings, &volume, expiry, NEXT, interrupts).await
 }
 
 /// Writes `rclone.conf`, and tells what rclone does not read.

@@ -109,7 +109,7 @@ fn verdict(remote: &str, snapshots: (Option<usize>, Option<usize>), added: Optio
 }
 
 /// What failed there and not at the first; but a stop is one of the whole run.
-fn at_second(error: Error, second: &Settings) -> Error {
+pub(super) fn at_second(error: Error, second: &Settings) -> Error {
     match error {
         stop @ Error::Interrupted { .. } => stop,
         because => Error::AtSecond {

@@ -39,8 +39,8 @@ pub(super) async fn require_credentials(settings: &Settings, volume: &Volume) ->
 }
 
 fn nothing_known() -> Trouble {
-    Trouble::Agent {
-        detail: "no token yet".to_owned(),
+    Trouble::NoToken {
+        detail: "the first try has not ended yet".to_owned(),
     }
 }
 

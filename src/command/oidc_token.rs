@@ -1,4 +1,6 @@
 //! `oidc-token ARGUMENTS`: the real oidc-token, at the agent that keeps the login of this volume.
+//!
+//! A service client has no agent: its token is asked for here, by the same words.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -9,6 +11,7 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Error, Result};
+use crate::identity::service::Service;
 use crate::keeper::Handle;
 use crate::settings::Settings;
 use crate::supervise::{Interrupts, Invocation, find_program, without_tokens};
@@ -17,6 +20,8 @@ use crate::volume::Volume;
 
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::pass_through;
+
+mod service;
 
 /// Exit codes above it are those of programs that a signal has ended.
 const SIGNALLED: u8 = 128;
@@ -37,6 +42,12 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
+    if let Some(login) = &settings.login
+        && let Some(service) = Service::of(login, &settings.trust)
+    {
+        let token = async { service::token(service, &login.account, &args).await };
+        return interrupts.unless(token).await;
+    }
     with_access(&settings, &volume, async |access| {
         at_the_agent(&settings, access, args, &mut interrupts).await
     })

@@ -1,17 +1,22 @@
-//! The proof of the whole way: a token, credentials, and an object listed, written and deleted under the backup path.
+//! The proof of the whole way: a token, credentials, and an object written, listed, read and deleted under the backup path.
+//! For storage without a login it begins with the object.
+
+use std::path::Path;
 
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
 use crate::keeper::{Handle, Neighbour};
-use crate::settings::Settings;
+use crate::settings::{Login, Settings};
 use crate::storage::probe;
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
 use super::access::{PATIENCE, StorageAccess, with_access};
+use super::copy::at_second;
 use super::device_login::say;
+use super::restore::is_in_container;
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
 ///
@@ -23,19 +28,65 @@ pub(super) async fn chain(
     next: &str,
     interrupts: &mut Interrupts,
 ) -> Result<()> {
+    let taken = first(settings, volume, interrupts).await?;
+    end(settings, volume, taken, expiry, next)
+}
+
+/// The same with the second destination, where there is one.
+pub(super) async fn both(
+    settings: &Settings,
+    volume: &Volume,
+    expiry: Option<Expiry>,
+    next: &str,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
+    let taken = first(settings, volume, interrupts).await?;
+    if settings.has_second() {
+        let second = settings.second()?;
+        say("The second destination:");
+        let proof = with_access(&second, volume, async |access| {
+            interrupts.unless(steps(&second, volume, access)).await
+        });
+        proof.await.map_err(|error| at_second(error, &second))?;
+    }
+    end(settings, volume, taken, expiry, next)
+}
+
+/// Whether a neighbour who keeps the login has taken it.
+async fn first(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     let proof = prove(settings, volume, interrupts).await;
     if let Err(Error::Login(trouble)) = &proof
         && trouble.is_about_the_storage()
     {
-        say(
-            "The login works and is saved, and the storage does not open. Once that is mended, try again by:\n\n    \
+        let is_person = |login: &Login| login.service.is_none();
+        let works = if settings.login.as_ref().is_some_and(is_person) {
+            "The login works and is saved"
+        } else {
+            "The service client gets tokens"
+        };
+        say(&format!(
+            "{works}, and the storage does not open. Once that is mended, try again by:\n\n    \
              docker compose run --rm cloud-backup config\n",
-        );
+        ));
     }
-    let taken = proof?;
+    proof
+}
+
+/// What to know and to do after it.
+fn end(
+    settings: &Settings,
+    volume: &Volume,
+    taken: bool,
+    expiry: Option<Expiry>,
+    next: &str,
+) -> Result<()> {
     // Who keeps the login may be a job without a server.
     let server = volume.server()?.is_some();
     match (server, taken) {
+        (true, _) if settings.login.is_none() => say(
+            "The running server keeps the settings of its start. For it to take changed ones: docker compose up -d \
+             --force-recreate",
+        ),
         (true, true) => say("The running server has taken it."),
         (true, false) => say("The running server takes it by itself."),
         (false, _) => (),
@@ -76,11 +127,14 @@ async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> 
             credentials.expiration
         ));
     }
-    probe::list_write_delete(settings, volume, access.supply().as_ref()).await?;
-    say(&format!(
-        "Storage: listing, writing and deleting in {}: ok.",
-        settings.remote
-    ));
+    say(&format!("Storage: {}", settings.remote));
+    if is_lost_with_the_container(settings) {
+        return Err(Error::InContainer {
+            remote: settings.remote.to_string(),
+        });
+    }
+    let told = |step: &str| say(&format!("  {step}"));
+    probe::write_list_read_delete(settings, volume, access.supply().as_ref(), told).await?;
     Ok(())
 }
 
@@ -90,4 +144,10 @@ async fn credentials(keeper: &Handle) -> Result<Credentials, Trouble> {
         Err(Trouble::Neighbour { .. }) => keeper.wait_for_credentials(PATIENCE).await,
         known => known,
     }
+}
+
+/// Whether it is a directory on no volume: what is kept there goes with the container.
+fn is_lost_with_the_container(settings: &Settings) -> bool {
+    let remote = settings.remote.as_str();
+    remote.starts_with('/') && is_in_container(Path::new(remote))
 }

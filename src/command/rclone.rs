@@ -12,7 +12,13 @@ use super::access::{require_login, with_access};
 use super::pass_through;
 
 /// Commands of rclone that need no storage: they work before anything is configured.
-const WITHOUT_STORAGE: [&str; 4] = ["version", "help", "completion", "genautocomplete"];
+const WITHOUT_STORAGE: [&str; 5] = [
+    "version",
+    "help",
+    "completion",
+    "genautocomplete",
+    "obscure",
+];
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     let is_bare = |first: &OsString| WITHOUT_STORAGE.iter().any(|verb| first == verb);

@@ -41,6 +41,13 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
         ));
         return Ok(());
     };
+    if let Some(client) = &login.service {
+        say(&format!(
+            "The service client {} gets tokens by itself, without an end: nothing to renew.",
+            client.id
+        ));
+        return Ok(());
+    }
     let _lock = configuration::lock(&volume)?;
     let current = Store::new(&settings.home)
         .current(&login.account)?

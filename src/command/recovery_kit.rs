@@ -45,6 +45,8 @@ struct Facts<'a> {
     id: Option<String>,
     /// Its snapshots, or why they are not known.
     snapshots: Result<Vec<Group>, String>,
+    /// The second destination, where there is one.
+    second: Option<&'a str>,
     restic: Option<String>,
     rclone: Option<String>,
 }
@@ -64,6 +66,8 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
             "cloud-backup: warning: the sheet lacks the hosts of the snapshots: {error}"
         ));
     }
+    let second = settings.second().ok();
+    let second = second.map(|second| second.remote.to_string());
     let facts = Facts {
         settings: &settings,
         now: Timestamp::now(),
@@ -73,6 +77,7 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
         // The list of snapshots has kept it in the volume, where it was not there.
         id: volume.pinned_repository(settings.remote.as_str())?,
         snapshots,
+        second: second.as_deref(),
         restic: version(&settings, "restic").await,
         rclone: version(&settings, "rclone").await,
     };

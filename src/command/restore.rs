@@ -22,6 +22,7 @@ use crate::volume::Volume;
 use super::with_repository::with_repository;
 use choice::{Choice, choose};
 use target::Target;
+pub(super) use target::is_in_container;
 
 mod choice;
 mod screen;

@@ -17,6 +17,7 @@ impl Error {
             Self::AbsenceNotProven { because } => because.remedy(),
             Self::AtSecond { because, .. } => because.remedy_at_second(),
             Self::Restore(refusal) => Some(refusal.remedy()),
+            Self::ProbeFailed { place, detail, .. } => Some(place.remedy(detail).into()),
             other => other.fixed_remedy().map(Cow::Borrowed),
         }
     }
@@ -38,7 +39,9 @@ impl Error {
                 "Check COPY_REMOTE and the storage; rclone's own words are above.".into()
             }
             Self::NotConfigured { .. } => {
-                "Write the section into that file, or set COPY_REMOTE to a directory in a volume.".into()
+                "Write the section into that file (docker compose run --rm cloud-backup rclone config) or into .env \
+                 (RCLONE_CONFIG_NAME_TYPE=... and so on), or set COPY_REMOTE to a directory in a volume."
+                    .into()
             }
             other => return other.remedy(),
         })
@@ -56,28 +59,16 @@ impl Error {
             | Self::AnotherScheduler { .. } => return self.remedy_of_schedule(),
             Self::NotConfigured { .. } => {
                 "For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
-                 another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
-                 directory in the volume."
+                 another one write its section into that file (docker compose run --rm cloud-backup rclone config) or into \
+                 .env (RCLONE_CONFIG_NAME_TYPE=... and so on), or set BACKUP_REMOTE to a directory in the volume."
             }
             Self::Login(_)
             | Self::NoLoginNeeded { .. }
             | Self::OtherPerson { .. }
             | Self::OwnerUnknown { .. }
-            | Self::ProbeFailed { .. }
             | Self::AlreadyLoggingIn { .. }
             | Self::LoginInterrupted { .. } => return self.remedy_of_login(),
-            Self::Volume { source, .. }
-                if matches!(
-                    source.kind(),
-                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-                ) =>
-            {
-                "Make room on the disk that has the volume (docker system df -v), then try again."
-            }
-            Self::Volume { .. } => {
-                "The volume at /home/user must be writable by uid 1000 (docker compose run --rm --user root --entrypoint chown \
-                 cloud-backup -R user /home/user), and have space left."
-            }
+            Self::Volume { .. } | Self::InContainer { .. } => return self.remedy_of_place(),
             Self::AnotherServer { .. } => {
                 "Stop that container first, or give this one a volume of its own."
             }
@@ -144,8 +135,32 @@ impl Error {
             | Self::Restore(_)
             | Self::AbsenceNotProven { .. }
             | Self::AtSecond { .. }
+            | Self::ProbeFailed { .. }
             | Self::Unhealthy(_)
             | Self::System { .. } => return None,
+        })
+    }
+
+    /// The same for where something is kept.
+    fn remedy_of_place(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Volume { source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) =>
+            {
+                "Make room on the disk that has the volume (docker system df -v), then try again."
+            }
+            Self::Volume { .. } => {
+                "The volume at /home/user must be writable by uid 1000 (docker compose run --rm --user root --entrypoint chown \
+                 cloud-backup -R user /home/user), and have space left."
+            }
+            Self::InContainer { .. } => {
+                "Choose a directory in the volume, such as /home/user/storage, or mount one of the VM in compose.yaml: \
+                 - /mnt/disk:/storage"
+            }
+            _ => return None,
         })
     }
 
@@ -229,10 +244,6 @@ impl Error {
             Self::OtherPerson { .. } | Self::OwnerUnknown { .. } => {
                 "Log in as the same person, in a private window of the browser if need be; or, to switch: docker compose \
                  run --rm cloud-backup reauth --force"
-            }
-            Self::ProbeFailed { .. } => {
-                "The login works and is saved. Check AAI_USER and BACKUP_BUCKET, and that your account may use the storage; \
-                 then: docker compose run --rm cloud-backup config"
             }
             Self::AlreadyLoggingIn { .. } => {
                 "End it there (approve the login, or Ctrl-C), or stop that container by docker stop; then try again."

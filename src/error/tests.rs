@@ -13,6 +13,7 @@ fn troubles() -> Vec<Trouble> {
             wanted: text(),
         },
         Trouble::Agent { detail: text() },
+        Trouble::NoToken { detail: text() },
         Trouble::ProviderUnreachable {
             issuer: text(),
             detail: text(),
@@ -29,6 +30,7 @@ fn troubles() -> Vec<Trouble> {
             wanted: text(),
         },
         Trouble::OwnClientRefused { detail: text() },
+        Trouble::ServiceRefused { detail: text() },
         Trouble::NotRegistered { detail: text() },
         Trouble::Declined,
         Trouble::CodeExpired,
@@ -186,6 +188,7 @@ fn one_of_each() -> Vec<Error> {
         Error::ProbeFailed {
             doing: "x",
             detail: text(),
+            place: Box::new(Place::any()),
         },
         Error::Settings(Vec::new()),
         Error::NotConfigured {
@@ -196,6 +199,7 @@ fn one_of_each() -> Vec<Error> {
             path: PathBuf::new(),
             source: source(),
         },
+        Error::InContainer { remote: text() },
         Error::AnotherServer { holder: text() },
         Error::AlreadyRunning { holder: text() },
         Error::AlreadyLoggingIn { holder: text() },

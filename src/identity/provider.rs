@@ -146,6 +146,42 @@ impl Provider {
         self.good(&answer)
     }
 
+    /// An access token for the client itself (RFC 6749, section 4.4); an empty scope or audience is not asked for.
+    ///
+    /// `audience` is what INDIGO IAM takes; a provider that does not know the parameter passes over it.
+    pub async fn client_credentials(
+        &self,
+        client: &Client,
+        scope: &str,
+        audience: &str,
+    ) -> Result<SecretString, Trouble> {
+        #[derive(Deserialize)]
+        struct Granted {
+            access_token: SecretString,
+        }
+        let wished = [("scope", scope), ("audience", audience)];
+        let form: Vec<_> = [("grant_type", "client_credentials")]
+            .into_iter()
+            .chain(wished.into_iter().filter(|(_, value)| !value.is_empty()))
+            .collect();
+        let answer = self.ask(&self.endpoints.token, client, &form).await?;
+        if answer.is_client_error() {
+            let refused = self.refused(&answer, client, "");
+            return Err(match refused {
+                // There is no user who could be asked for anything.
+                Trouble::ClientRefused { detail }
+                | Trouble::LoginRefused { detail }
+                | Trouble::LoginEnded { detail } => Trouble::ServiceRefused { detail },
+                Trouble::ProviderFailing { detail, .. } if answer.error().is_some() => {
+                    Trouble::ServiceRefused { detail }
+                }
+                other => other,
+            });
+        }
+        let granted: Granted = self.good(&answer)?;
+        Ok(granted.access_token)
+    }
+
     /// What the provider knows of a refresh token (RFC 7662); `None` where it tells us nothing: it has no such
     /// endpoint, or not for us.
     pub async fn introspect(

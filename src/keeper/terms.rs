@@ -4,9 +4,11 @@
 //! with, and a command with other settings neither uses its credentials nor repeats its troubles. `OIDC_PASSWORD` is
 //! not told; of `EXTRA_CA_FILE` a fingerprint is.
 
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::settings::Login;
+use crate::settings::{Client, Login};
 use crate::trust::Trust;
 
 /// What a keeper works with.
@@ -19,6 +21,9 @@ pub struct Terms {
     role: String,
     session: u64,
     authorities: Option<String>,
+    /// Of the service client and its secret; `None` where a person logs in.
+    #[serde(default)]
+    service: Option<String>,
 }
 
 impl Terms {
@@ -33,6 +38,7 @@ impl Terms {
             role: login.storage.role.clone(),
             session: login.storage.session.as_secs(),
             authorities: trust.fingerprint().map(str::to_owned),
+            service: login.service.as_ref().map(fingerprint),
         }
     }
 
@@ -46,6 +52,14 @@ impl Terms {
             ("S3_ENDPOINT", self.endpoint != other.endpoint),
             ("S3_ROLE", self.role != other.role),
             ("STS_DURATION", self.session != other.session),
+            (
+                "OIDC_FLOW",
+                self.service.is_some() != other.service.is_some(),
+            ),
+            (
+                "OIDC_CLIENT_ID or OIDC_CLIENT_SECRET",
+                self.service.is_some() && other.service.is_some() && self.service != other.service,
+            ),
             ("EXTRA_CA_FILE", self.authorities != other.authorities),
         ];
         let names: Vec<_> = differs
@@ -54,6 +68,13 @@ impl Terms {
             .collect();
         (!names.is_empty()).then(|| names.join(", "))
     }
+}
+
+/// Tells one client with its secret from another; it goes to those who get its credentials anyway.
+fn fingerprint(client: &Client) -> String {
+    let secret = client.secret.as_ref().map(ExposeSecret::expose_secret);
+    let text = [&client.id, secret.unwrap_or_default()].join("\0");
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, text.as_bytes()).to_string()
 }
 
 #[cfg(test)]
@@ -69,6 +90,7 @@ mod tests {
             role: "IAMaccess".to_owned(),
             session: 3600,
             authorities: None,
+            service: None,
         }
     }
 
@@ -83,6 +105,22 @@ mod tests {
         assert_eq!(
             terms().differences(&other).as_deref(),
             Some("S3_ROLE, EXTRA_CA_FILE")
+        );
+        let service = |secret: &str| Terms {
+            service: Some(fingerprint(&Client {
+                id: "service".to_owned(),
+                secret: Some(secret.to_owned().into()),
+            })),
+            ..terms()
+        };
+        assert_eq!(
+            terms().differences(&service("one")).as_deref(),
+            Some("OIDC_FLOW")
+        );
+        assert_eq!(service("one").differences(&service("one")), None);
+        assert_eq!(
+            service("one").differences(&service("other")).as_deref(),
+            Some("OIDC_CLIENT_ID or OIDC_CLIENT_SECRET")
         );
     }
 }

@@ -4,9 +4,9 @@
 
 use secrecy::SecretString;
 
-use super::login::{self, Login};
+use super::login::{self, Flow, Login};
 use super::remote::{self, Remote};
-use super::{Environment, Problem, Raw};
+use super::{Given, Problem};
 
 /// The variable that chooses.
 pub(super) const DESTINATION: &str = "DESTINATION";
@@ -92,31 +92,25 @@ pub(super) fn parse(value: Option<&str>, problems: &mut Vec<Problem>) -> Destina
 /// Where this command works; `None` where that has problems.
 pub(super) fn place(
     destination: Destination,
-    raw: &Raw,
-    environment: &Environment,
+    given: &Given<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Place> {
     match destination {
-        Destination::First => first(raw, environment, problems),
-        Destination::Copy => second(raw, environment, problems),
+        Destination::First => first(given, problems),
+        Destination::Copy => second(given, problems),
     }
 }
 
 /// Where `copy` copies to from there.
-pub(super) fn wish(
-    destination: Destination,
-    raw: &Raw,
-    from: Option<&Place>,
-    environment: &Environment,
-) -> Wish {
+pub(super) fn wish(destination: Destination, given: &Given<'_>, from: Option<&Place>) -> Wish {
     if destination == Destination::Copy {
         return Wish::ThatItself;
     }
-    if raw.copy_remote.is_none() {
+    if given.raw.copy_remote.is_none() {
         return Wish::None;
     }
     let mut problems = Vec::new();
-    let place = second(raw, environment, &mut problems);
+    let place = second(given, &mut problems);
     if let (Some(from), Some(place)) = (from, &place)
         && from.remote == place.remote
     {
@@ -131,12 +125,15 @@ pub(super) fn wish(
     }
 }
 
-fn first(raw: &Raw, environment: &Environment, problems: &mut Vec<Problem>) -> Option<Place> {
+fn first(given: &Given<'_>, problems: &mut Vec<Problem>) -> Option<Place> {
+    let raw = given.raw;
     let remote = remote::parse(
         raw.backup_remote.as_deref(),
         &remote::Account {
+            needs_person: given.flow == Flow::Device,
             user: raw.aai_user.as_deref(),
             password: raw.oidc_password.is_some(),
+            name: raw.s3_bucket.as_deref(),
             bucket: raw.backup_bucket.as_deref(),
             bucket_path: raw.backup_bucket_path.as_deref(),
         },
@@ -150,7 +147,7 @@ fn first(raw: &Raw, environment: &Environment, problems: &mut Vec<Problem>) -> O
         ));
     }
     let is_named = raw.backup_remote.is_some();
-    let login = login::parse(raw, remote.as_ref(), is_named, environment, problems);
+    let login = login::parse(given, remote.as_ref(), is_named, problems);
     Some(Place {
         remote: remote?,
         login,
@@ -158,14 +155,15 @@ fn first(raw: &Raw, environment: &Environment, problems: &mut Vec<Problem>) -> O
     })
 }
 
-fn second(raw: &Raw, environment: &Environment, problems: &mut Vec<Problem>) -> Option<Place> {
-    let remote = match raw.copy_remote.as_deref() {
-        Some(text) => remote::explicit_remote("COPY_REMOTE", text.trim(), problems),
-        None => {
-            problems.push(missing());
-            None
-        }
-    };
+fn second(given: &Given<'_>, problems: &mut Vec<Problem>) -> Option<Place> {
+    let raw = given.raw;
+    if raw.copy_remote.is_none() {
+        problems.push(missing());
+    }
+    let remote = raw
+        .copy_remote
+        .as_deref()
+        .and_then(|text| remote::explicit_remote("COPY_REMOTE", text.trim(), problems));
     let password = raw.copy_password.as_ref().or(raw.restic_password.as_ref());
     if password.is_none() {
         problems.push(Problem::new(
@@ -173,7 +171,7 @@ fn second(raw: &Raw, environment: &Environment, problems: &mut Vec<Problem>) -> 
             "is missing: the password of the second repository, where RESTIC_PASSWORD is not set",
         ));
     }
-    let login = login::parse(raw, remote.as_ref(), true, environment, problems);
+    let login = login::parse(given, remote.as_ref(), true, problems);
     Some(Place {
         remote: remote?,
         login,

@@ -129,8 +129,10 @@ impl Environment {
     /// Whether `RCLONE_CONFIG_<SECTION>_TYPE` defines the section without a file.
     #[must_use]
     pub fn defines_section(&self, section: &str) -> bool {
-        self.vars
-            .contains_key(&format!("RCLONE_CONFIG_{}_TYPE", section.to_uppercase()))
+        self.vars.contains_key(&format!(
+            "{}_TYPE",
+            crate::storage::config::variable(section)
+        ))
     }
 
     /// The arguments of a job as its lock and the history know it: the same job on the second destination is another one.

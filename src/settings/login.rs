@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Environment, Problem, Raw, Remote};
+use super::{Given, Problem, Raw, Remote};
 use crate::identity::store::Store;
 
 /// The section of `rclone.conf` that the guide documents; its storage is opened by the login.
@@ -31,9 +31,20 @@ const WARN_DAYS: u16 = 7;
 /// Logins of more than a year are not known.
 const MOST_WARN_DAYS: u16 = 365;
 
+/// Whose tokens open the storage: `OIDC_FLOW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// A person's, who logs in by a browser (RFC 8628).
+    Device,
+    /// The client's own (RFC 6749, section 4.4): nobody logs in, and nothing ends.
+    ClientCredentials,
+}
+
 /// How the user logs in, and where.
 #[derive(Debug, Clone)]
 pub struct Login {
+    /// The client of `OIDC_FLOW=client_credentials`; then there is neither a person nor a password, and no oidc-agent.
+    pub service: Option<Client>,
     /// `AAI_USER`, where it is set.
     pub user: Option<String>,
     /// `OIDC_ISSUER`, letter by letter.
@@ -46,9 +57,9 @@ pub struct Login {
     pub scope: String,
     /// `OIDC_AUDIENCE` of the tokens for the storage.
     pub audience: String,
-    /// `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, where a client was registered by hand.
+    /// `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, where a client to log in by was registered by hand.
     pub client: Option<Client>,
-    /// `OIDC_PASSWORD`, which encrypts the login in the volume.
+    /// `OIDC_PASSWORD`, which encrypts the login in the volume; empty where nobody logs in.
     pub password: SecretString,
     /// `TOKEN_WARN_DAYS`: that long before its end a login is told to be ending.
     pub warn_days: u16,
@@ -85,12 +96,16 @@ pub struct ObjectStorage {
 /// A section of that name that the environment defines is the user's own, and so is one of a remote that is named by
 /// `BACKUP_REMOTE` or `COPY_REMOTE` (`is_named`) without `OIDC_PASSWORD` on a volume without a login.
 pub(super) fn parse(
-    raw: &Raw,
+    given: &Given<'_>,
     remote: Option<&Remote>,
     is_named: bool,
-    environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Login> {
+    let Given {
+        raw,
+        flow,
+        environment,
+    } = *given;
     let needs_it = match remote {
         Some(remote) => remote.section() == Some(SECTION),
         None => !is_named,
@@ -101,7 +116,7 @@ pub(super) fn parse(
     let text = |value: &Option<String>, default: &str| {
         value.as_deref().map_or(default, str::trim).to_owned()
     };
-    if is_named && raw.oidc_password.is_none() {
+    if is_named && flow == Flow::Device && raw.oidc_password.is_none() {
         if has_login(&raw.home(), &text(&raw.oidc_account, ACCOUNT)) {
             problems.push(Problem::new(
                 "OIDC_PASSWORD",
@@ -124,17 +139,19 @@ pub(super) fn parse(
             "must be a plain name such as infncloud",
         ));
     }
-    let scope = text(&raw.oidc_scope, SCOPE);
-    if !scope
-        .split_whitespace()
-        .any(|word| word == "offline_access")
+    let is_device = flow == Flow::Device;
+    let scope = text(&raw.oidc_scope, if is_device { SCOPE } else { "" });
+    if is_device
+        && !scope
+            .split_whitespace()
+            .any(|word| word == "offline_access")
     {
         problems.push(Problem::new(
             "OIDC_SCOPE",
             "must contain offline_access: without it a login lasts an hour",
         ));
     }
-    let client = client(raw, problems);
+    let client = client(raw, flow, problems);
     let warn_days = warn_days(raw.token_warn_days.as_deref(), problems);
     let session = session(raw.sts_duration.as_deref(), problems);
     let endpoint = https(
@@ -142,7 +159,12 @@ pub(super) fn parse(
         &text(&raw.s3_endpoint, S3_ENDPOINT),
         problems,
     );
+    let (client, service) = match flow {
+        Flow::Device => (client, None),
+        Flow::ClientCredentials => (None, Some(client?)),
+    };
     Some(Login {
+        service,
         user: raw.aai_user.as_deref().map(|user| user.trim().to_owned()),
         issuer,
         device_endpoint: device_endpoint.flatten(),
@@ -150,7 +172,10 @@ pub(super) fn parse(
         scope,
         audience: text(&raw.oidc_audience, AUDIENCE),
         client,
-        password: raw.oidc_password.clone()?.into(),
+        password: match flow {
+            Flow::Device => raw.oidc_password.clone()?.into(),
+            Flow::ClientCredentials => String::new().into(),
+        },
         warn_days: warn_days?,
         storage: ObjectStorage {
             endpoint: endpoint?,
@@ -186,8 +211,36 @@ fn https(variable: &'static str, text: &str, problems: &mut Vec<Problem>) -> Opt
     }
 }
 
-fn client(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Client> {
-    if raw.oidc_client_id.is_none() && raw.oidc_client_secret.is_some() {
+/// `OIDC_FLOW`
+pub(super) fn flow(value: Option<&str>, problems: &mut Vec<Problem>) -> Flow {
+    match value.map(str::trim) {
+        None | Some("device") => Flow::Device,
+        Some("client_credentials") => Flow::ClientCredentials,
+        Some(_) => {
+            problems.push(Problem::new(
+                "OIDC_FLOW",
+                "must be device, or client_credentials for a client that needs no person",
+            ));
+            Flow::Device
+        }
+    }
+}
+
+fn client(raw: &Raw, flow: Flow, problems: &mut Vec<Problem>) -> Option<Client> {
+    if flow == Flow::ClientCredentials {
+        let mut require = |variable, value: &Option<String>, what| {
+            if value.is_none() {
+                let message = format!("is missing: {what} of OIDC_FLOW=client_credentials");
+                problems.push(Problem::new(variable, message));
+            }
+        };
+        require("OIDC_CLIENT_ID", &raw.oidc_client_id, "the client");
+        require(
+            "OIDC_CLIENT_SECRET",
+            &raw.oidc_client_secret,
+            "the secret of the client",
+        );
+    } else if raw.oidc_client_id.is_none() && raw.oidc_client_secret.is_some() {
         problems.push(Problem::new(
             "OIDC_CLIENT_ID",
             "is missing though OIDC_CLIENT_SECRET is set",

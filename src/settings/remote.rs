@@ -39,8 +39,13 @@ impl fmt::Display for Remote {
 
 /// What names the user's own bucket.
 pub(super) struct Account<'a> {
+    /// Whether somebody has to log in.
+    pub needs_person: bool,
     pub user: Option<&'a str>,
     pub password: bool,
+    /// The bucket's name, where that is not the user's.
+    pub name: Option<&'a str>,
+    /// The path in it.
     pub bucket: Option<&'a str>,
     pub bucket_path: Option<&'a str>,
 }
@@ -55,13 +60,19 @@ pub(super) fn parse(
     if let Some(text) = explicit {
         return explicit_remote("BACKUP_REMOTE", text.trim(), problems);
     }
-    if account.user.is_none() {
+    if account.user.is_none() && account.needs_person {
         problems.push(Problem::new(
             "AAI_USER",
             "is missing: your INFN AAI user name, which is also your bucket's name",
         ));
     }
-    if !account.password {
+    if account.user.or(account.name).is_none() && !account.needs_person {
+        problems.push(Problem::new(
+            "S3_BUCKET",
+            "is missing: the name of the bucket that the client of OIDC_CLIENT_ID may use",
+        ));
+    }
+    if !account.password && account.needs_person {
         problems.push(Problem::new(
             "OIDC_PASSWORD",
             "is missing: choose the password that protects the login",
@@ -73,16 +84,34 @@ pub(super) fn parse(
             "is missing: the directory in your bucket, such as backup/VM1",
         ));
     }
-    let user = account.user?.trim();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if user.starts_with(['.', '-']) || !user.chars().all(is_plain) {
-        problems.push(Problem::new(
+    let name = name_of_bucket(account, problems);
+    Some(Remote(format!("{DEFAULT_SECTION}:/{}/{}/", name?, bucket?)))
+}
+
+/// `S3_BUCKET`, else the user's own.
+fn name_of_bucket<'a>(account: &Account<'a>, problems: &mut Vec<Problem>) -> Option<&'a str> {
+    let (variable, name, what) = match (account.name, account.user) {
+        (Some(name), _) => (
+            "S3_BUCKET",
+            name.trim(),
+            "the name of a bucket, without /: ",
+        ),
+        (None, Some(user)) => (
             "AAI_USER",
-            "must be a user name of letters, digits, dots, hyphens and underscores: a bucket has its name",
+            user.trim(),
+            "a user name, for a bucket has its name: ",
+        ),
+        (None, None) => return None,
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.starts_with(['.', '-']) || !name.chars().all(is_plain) {
+        problems.push(Problem::new(
+            variable,
+            format!("must be {what}letters, digits, dots, hyphens and underscores"),
         ));
         return None;
     }
-    Some(Remote(format!("{DEFAULT_SECTION}:/{user}/{}/", bucket?)))
+    Some(name)
 }
 
 fn bucket(account: &Account, problems: &mut Vec<Problem>) -> Option<String> {

@@ -12,6 +12,7 @@ use crate::error::Result;
 mod destination;
 mod documented;
 mod secrets;
+mod service;
 
 /// Enough for a repository in a local directory.
 const LOCAL: [(&str, &str); 2] = [

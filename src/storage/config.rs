@@ -74,6 +74,12 @@ pub fn has_section(text: &[u8], section: &str) -> bool {
     lines(text).any(|line| header(line).as_deref() == Some(section))
 }
 
+/// What the variables that make a section begin with, as rclone has it: `RCLONE_CONFIG_MY_NAS` for `my-nas`.
+#[must_use]
+pub fn variable(section: &str) -> String {
+    format!("RCLONE_CONFIG_{}", section.to_uppercase().replace('-', "_"))
+}
+
 /// The guide's section. Of `env_auth` and the provider's name a stock rclone is told otherwise by its environment.
 fn keys(login: &Login) -> [(&'static str, String); 8] {
     let text = str::to_owned;

@@ -1,4 +1,4 @@
-//! The proof that the storage can be used: a listing, and an object that is written and deleted under the backup path.
+//! The proof that the storage can be used: an object that is written, listed, read and deleted under the backup path.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -10,52 +10,82 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use crate::supervise::without_tokens;
+use crate::supervise::{Redactor, without_tokens};
 use crate::volume::Volume;
 
-use super::{Rclone, Supply};
+use super::rclone::require_section;
+use super::{Place, Rclone, Supply};
 
 /// One step; rclone tries a failing request again for a while.
 const STEP: Duration = Duration::from_secs(40);
 /// What the object holds; rclone takes nothing at all for a mistake.
 const CONTENT: &[u8] = b"written by cloud-backup to see whether it can be; may be deleted\n";
 
-/// Lists the backup path, writes an object there and deletes it; a bucket that is missing is made on the way.
-pub async fn list_write_delete(
+/// Writes an object under the backup path, lists, reads and deletes it; each step that works is told as it ends. A bucket
+/// that is missing is made on the way.
+pub async fn write_list_read_delete(
     settings: &Settings,
     volume: &Volume,
     supply: Option<&Supply>,
+    told: impl Fn(&str),
 ) -> Result<()> {
+    if supply.is_none() {
+        require_section(settings)?;
+    }
     let probe = Probe {
         rclone: Rclone::find(settings, volume, supply).await?,
+        place: Place::of(settings),
+        redactor: settings.environment.redactor(),
     };
     let object = format!("{}cloud-backup-probe-{}", settings.remote, Uuid::new_v4());
     // First the writing: it makes what is missing, and then the listing must succeed.
     probe.step("write", &["rcat", &object]).await?;
-    let listed = probe
-        .step(
-            "list",
-            &["lsf", "--max-depth", "1", settings.remote.as_str()],
-        )
-        .await;
+    told("write an object: ok");
+    let seen = probe.list_and_read(settings, &object, &told).await;
+    // Whatever was seen of it, it must not stay.
     let deleted = probe.step("delete", &["deletefile", &object]).await;
-    let names = listed?;
+    seen?;
     deleted?;
-    let name = object.rsplit('/').next().unwrap_or_default();
-    if names.lines().any(|line| line == name) {
-        return Ok(());
-    }
-    Err(Error::ProbeFailed {
-        doing: "list",
-        detail: "the object just written is not listed".to_owned(),
-    })
+    told("delete it: ok");
+    Ok(())
 }
 
 struct Probe {
     rclone: Rclone,
+    place: Place,
+    redactor: Redactor,
 }
 
 impl Probe {
+    async fn list_and_read(
+        &self,
+        settings: &Settings,
+        object: &str,
+        told: &impl Fn(&str),
+    ) -> Result<()> {
+        let list = ["lsf", "--max-depth", "1", settings.remote.as_str()];
+        let names = self.step("list", &list).await?;
+        let name = object.rsplit(['/', ':']).next().unwrap_or_default();
+        if !names.lines().any(|line| line == name) {
+            return Err(self.failed("list", "the object just written is not listed"));
+        }
+        told("list: ok");
+        let content = self.step("read", &["cat", object]).await?;
+        if content.as_bytes() != CONTENT {
+            return Err(self.failed("read", "it gives other bytes than were written"));
+        }
+        told("read it: ok");
+        Ok(())
+    }
+
+    fn failed(&self, doing: &'static str, detail: impl Into<String>) -> Error {
+        Error::ProbeFailed {
+            doing,
+            detail: detail.into(),
+            place: Box::new(self.place.clone()),
+        }
+    }
+
     async fn step(&self, doing: &'static str, args: &[&str]) -> Result<String> {
         let args = ["--log-format="].iter().chain(args);
         let mut invocation = self.rclone.invocation(args.map(OsString::from));
@@ -84,18 +114,16 @@ impl Probe {
         };
         let output = timeout(STEP, run)
             .await
-            .map_err(|_| Error::ProbeFailed {
-                doing,
-                detail: format!("no end within {}", humantime::format_duration(STEP)),
+            .map_err(|_| {
+                let after = humantime::format_duration(STEP);
+                self.failed(doing, format!("no end within {after}"))
             })?
             .map_err(|source| invocation.cannot_start(source))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(Error::ProbeFailed {
-            doing,
-            detail: last_words(&String::from_utf8_lossy(&output.stderr)),
-        })
+        let detail = last_words(&String::from_utf8_lossy(&output.stderr));
+        Err(self.failed(doing, self.redactor.text(&detail)))
     }
 }
 

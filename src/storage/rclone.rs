@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::supply::{self, Supply};
 use super::{config, patched};
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::{Problem, Settings};
 use crate::supervise::{Invocation, find_program};
 use crate::volume::Volume;
 
@@ -39,6 +39,12 @@ impl Rclone {
         if let (Some(login), Some(supply)) = (&settings.login, supply) {
             let help = rclone.invocation(patched::help_arguments().map(OsString::from));
             rclone.patched = patched::is_patched(help, &volume.known_rclone()).await;
+            if rclone.patched && login.service.is_some() {
+                return Err(Error::Settings(vec![Problem::new(
+                    "OIDC_FLOW",
+                    "must be device with INFN's patched rclone, which gets its tokens from oidc-agent alone",
+                )]));
+            }
             rclone.opens_login = !rclone.patched;
             rclone.env = supply::open(rclone.env, login, supply, rclone.patched);
         }

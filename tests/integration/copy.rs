@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::harness::{Container, Ended, Installation, ended};
+use crate::harness::{Container, Ended, Installation, docker, ended};
 use crate::healthchecks::Healthchecks;
 
 mod documented;
@@ -44,7 +44,11 @@ fn polynomial(config: &Ended) -> String {
 #[test]
 fn snapshots_are_copied_reported_restored_and_forgotten_there() {
     let healthchecks = Healthchecks::start();
-    let installation = with_second().env("COPY_CHECK_URL", &healthchecks.url_for_containers());
+    // Both servers ask for the same name and password.
+    let installation = with_second()
+        .env("COPY_CHECK_URL", &healthchecks.url_for_containers())
+        .env("RESTIC_REST_USERNAME", "somebody")
+        .env("RESTIC_REST_PASSWORD", "planted-rest-password");
     installation.write_random("file", 300_000);
     let server = installation.server();
     for host in ["my-VM", "another"] {
@@ -80,7 +84,7 @@ fn snapshots_are_copied_reported_restored_and_forgotten_there() {
     let restore = ["restore", "--target=/home/user/back", "/backup/dir1/file"];
     at_second(&installation, restore)
         .ok()
-        .says("Restored 4 files");
+        .says("Restored 3 files");
     let same = "cmp /home/user/back/backup/dir1/file /backup/dir1/file";
     server.shell(same).ok();
     at_second(&installation, ["verify"]).ok();
@@ -165,7 +169,10 @@ fn what_fails_at_the_second_destination_is_told_as_that_and_fails_no_backup() {
         .says(" is gone from /home/user/copies/: nothing is left there")
         .says("-e DESTINATION=copy cloud-backup restic init");
     server.shell("[ ! -e /home/user/copies/config ]").ok();
-    assert_eq!(healthchecks.signals().last().map(String::as_str), Some("10"));
+    assert_eq!(
+        healthchecks.signals().last().map(String::as_str),
+        Some("10")
+    );
     let body = healthchecks.last_body();
     assert!(
         body.starts_with("Copy failed: at the second destination /home/user/copies/: repository "),
@@ -178,13 +185,23 @@ fn the_locks_of_a_killed_copy_are_removed_from_both() {
     let installation = with_second();
     installation.write_random("file", 3_000_000);
     installation.run(["backup", "/backup/dir1"]).ok();
-    let copying = installation.start(["copy", "--limit-upload=50"]);
-    let locks = "cd /home/user; ls storage/locks copies/locks copies/keys | grep -c '^[0-9a-f]\\{64\\}$'";
+    // The same job as below, and slow.
+    let slow = ["--detach", "--env=RCLONE_BWLIMIT=100k"];
+    let started = installation.command(slow, ["copy"]).output();
+    let id = String::from_utf8(started.expect("docker").stdout).expect("an id");
+    let copying = Container {
+        id: id.trim().to_owned(),
+    };
+    let locks =
+        "cd /home/user; ls storage/locks copies/locks copies/keys | grep -c '^[0-9a-f]\\{64\\}$'";
     copying.wait_for("both are locked", |container| {
         container.shell(locks).stdout.trim() == "3"
     });
+    // With --rm it is gone then.
     copying.signal("KILL").ok();
-    copying.wait();
+    copying.wait_for("it is gone", |container| {
+        docker(["inspect", &container.id]).code != 0
+    });
     installation
         .run(["copy"])
         .ok()

@@ -37,7 +37,7 @@ fn a_user_of_the_guide_gets_from_an_empty_volume_to_a_restored_backup_and_a_new_
         .ok()
         .says("Token: ok")
         .says(&format!(
-            "listing, writing and deleting in infncloud:/{user}/backup/VM1/: ok"
+            "Storage: infncloud:/{user}/backup/VM1/\n  write an object: ok\n"
         ))
         .says("docker compose up -d");
     project

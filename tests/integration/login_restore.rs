@@ -53,17 +53,24 @@ fn from_nothing_but_env_and_a_login_everything_comes_back() {
     new.run_program("cat", ["/home/user/back/backup/dir1/file"])
         .ok()
         .says("content of the lost machine");
-    without_the_image(&rig, &kit.stdout, token.trim())
+    without_the_image(&rig, &kit.stdout, token.trim(), str::to_owned)
         .ok()
         .says("content of the lost machine");
 }
 
-/// The sheet's last part on a machine of the rig, which has curl, and Debian's restic and rclone; oidc-agent is played by
-/// the token that it gave.
-fn without_the_image(rig: &Rig, sheet: &str, token: &str) -> Ended {
+/// The sheet's last part on a machine of the rig, which has curl, and Debian's restic and rclone; oidc-agent, where there is
+/// one, is played by the token that it gave. `fill_in` is what a person writes into the script.
+pub fn without_the_image(
+    rig: &Rig,
+    sheet: &str,
+    token: &str,
+    fill_in: impl Fn(&str) -> String,
+) -> Ended {
     let blocks = blocks(sheet, "## Without the image");
-    let [rclone_conf, _login, script, aws_config, restic] = &blocks[..] else {
-        panic!("five blocks: {blocks:#?}")
+    let ([rclone_conf, _, script, aws_config, restic] | [rclone_conf, script, aws_config, restic]) =
+        &blocks[..]
+    else {
+        panic!("five blocks, or four without a login: {blocks:#?}")
     };
     let folder = tempfile::tempdir().expect("a folder");
     let made = docker(["create", &image()]).ok().stdout;
@@ -76,7 +83,7 @@ fn without_the_image(rig: &Rig, sheet: &str, token: &str) -> Ended {
         std::fs::write(folder.path().join(name), content).expect("a file");
     };
     write("rclone.conf", rclone_conf);
-    write("sts-credentials", script);
+    write("sts-credentials", &fill_in(script));
     write("aws-config", &aws_config.replace("/home/YOU", "/root"));
     write("oidc-token", &format!("#!/bin/sh\necho {token}\n"));
     write(

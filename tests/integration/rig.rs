@@ -152,6 +152,16 @@ impl Rig {
         docker(all.iter().map(String::as_str))
     }
 
+    /// A user of the storage with keys of its own (both are this name); `buckets` is how many it may make, -1 for none.
+    #[track_caller]
+    pub fn s3_user(&self, name: &str, buckets: &str) {
+        let ceph = format!("{}-ceph", self.name);
+        let user = ["exec", &ceph, "radosgw-admin", "user", "create"];
+        let keys = ["--uid", name, "--display-name", name, "--access-key", name];
+        let rest = ["--secret-key", name, "--max-buckets", buckets];
+        docker([&user[..], &keys, &rest].concat()).ok();
+    }
+
     /// The keys of all objects in this bucket, sorted; none where there is no such bucket.
     #[track_caller]
     pub fn objects(&self, bucket: &str) -> Vec<String> {

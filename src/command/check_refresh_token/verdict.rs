@@ -126,6 +126,33 @@ impl Finding {
     }
 }
 
+/// A service client has no login that ends: that it gets a token is all there is to prove.
+pub(super) fn of_service(client: &str, token: &Result<(), Trouble>) -> (u8, Report) {
+    let works = format!("The service client {client} gets tokens: there is no login that ends");
+    match token {
+        Ok(()) => (
+            0,
+            Report {
+                verdict: works,
+                ..Report::default()
+            },
+        ),
+        Err(trouble) if trouble.is_about_the_storage() => (
+            0,
+            Report {
+                verdict: works,
+                summary: vec![format!("Note: the client gets tokens, but {trouble}")],
+                ..Report::default()
+            },
+        ),
+        Err(trouble) => {
+            let (code, mut report) = failed(trouble);
+            report.verdict = format!("Check of the service client failed: {trouble}");
+            (code, report)
+        }
+    }
+}
+
 /// The login has ended, on its day or before it.
 fn ended(detail: &str, date: Option<Expiry>, now: Timestamp) -> (u8, Report) {
     let trouble = Trouble::LoginEnded {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::Facts;
 use super::sheet::BLANK;
 use crate::restore::quoted;
-use crate::settings::Login;
+use crate::settings::{Client, Login};
 
 // Writing to a String cannot fail: what `write!` gives is dropped.
 
@@ -56,16 +56,24 @@ fn of_the_login(text: &mut String, login: &Login, section: &str) {
         .region
         .as_ref()
         .map_or(String::new(), |region| format!("\n    region = {region}"));
+    let agent = if login.service.is_some() {
+        ""
+    } else {
+        ", oidc-agent"
+    };
     let _ = write!(
         text,
-        "restic 0.17 or newer, rclone 1.66 or newer, oidc-agent and curl. `~/.config/rclone/rclone.conf`:\n\n    \
-         [{section}]\n    type = s3\n    provider = Ceph\n    env_auth = true\n    endpoint = {endpoint}{region}\n\n\
-         A login (once), which asks for a password of your choice:\n\n    \
-         eval $(oidc-agent)\n    \
-         oidc-gen {account} --iss={issuer} --flow=device --scope={scope}\n\n\
-         `~/sts-credentials` (`chmod 700`), which gets credentials for it:\n\n    \
-         #!/bin/sh\n    \
-         answer=$(oidc-token --aud={audience} {account} | tr -d '\\n' | curl -fsS {endpoint_word} \\\n      \
+        "restic 0.17 or newer, rclone 1.66 or newer{agent} and curl. `~/.config/rclone/rclone.conf`:\n\n    \
+         [{section}]\n    type = s3\n    provider = Ceph\n    env_auth = true\n    endpoint = {endpoint}{region}\n\n",
+    );
+    let token = match &login.service {
+        Some(client) => token_of_service(text, login, client),
+        None => token_of_person(text, login),
+    };
+    let _ = write!(
+        text,
+        "    \
+         answer=$({token} | tr -d '\\n' | curl -fsS {endpoint_word} \\\n      \
          -d Action=AssumeRoleWithWebIdentity -d Version=2011-06-15 -d RoleArn=arn:aws:iam:::role/{role} \\\n      \
          -d RoleSessionName=restore -d DurationSeconds={seconds} --data-urlencode WebIdentityToken@- | tr -d '\\n')\n    \
          field() {{ printf %s \"$answer\" | sed \"s/.*<$1>//; s/<.*//\"; }}\n    \
@@ -74,12 +82,47 @@ fn of_the_login(text: &mut String, login: &Login, section: &str) {
          `~/.aws/config`, with the whole path of it:\n\n    \
          [default]\n    credential_process = /home/YOU/sts-credentials\n\n\
          And then:\n\n",
-        account = quoted(&login.account),
-        issuer = quoted(&login.issuer),
-        scope = quoted(&login.scope),
-        audience = quoted(&login.audience),
         endpoint_word = quoted(endpoint),
         role = quoted(&login.storage.role),
         seconds = login.storage.session.as_secs(),
     );
+}
+
+/// A login, and the beginning of the script; gives the command of it that prints a token.
+fn token_of_person(text: &mut String, login: &Login) -> String {
+    let account = quoted(&login.account);
+    let _ = write!(
+        text,
+        "A login (once), which asks for a password of your choice:\n\n    \
+         eval $(oidc-agent)\n    \
+         oidc-gen {account} --iss={issuer} --flow=device --scope={scope}\n\n\
+         `~/sts-credentials` (`chmod 700`), which gets credentials for it:\n\n    \
+         #!/bin/sh\n",
+        issuer = quoted(&login.issuer),
+        scope = quoted(&login.scope),
+    );
+    format!("oidc-token --aud={} {account}", quoted(&login.audience))
+}
+
+/// The same for a client that needs no login; its secret is in no command line.
+fn token_of_service(text: &mut String, login: &Login, client: &Client) -> String {
+    let issuer = login.issuer.trim_end_matches('/');
+    let scope = match login.scope.as_str() {
+        "" => String::new(),
+        scope => format!(" --data-urlencode {}", quoted(&format!("scope={scope}"))),
+    };
+    let _ = write!(
+        text,
+        "`~/sts-credentials` (`chmod 700`), which gets credentials of the service client; write its secret in:\n\n    \
+         #!/bin/sh\n    \
+         secret='{BLANK}'\n    \
+         field() {{ tr -d '\\n' | sed \"s/.*\\\"$1\\\" *: *\\\"//; s/\\\".*//\"; }}\n    \
+         endpoint=$(curl -fsS {document} | field token_endpoint)\n    \
+         token() {{ printf 'user = \"%s:%s\"\\n' {id} \"$secret\" | curl -fsS -K - \"$endpoint\" \\\n      \
+         -d grant_type=client_credentials --data-urlencode {audience}{scope} | field access_token; }}\n",
+        document = quoted(&format!("{issuer}/.well-known/openid-configuration")),
+        id = quoted(&client.id),
+        audience = quoted(&format!("audience={}", login.audience)),
+    );
+    "token".to_owned()
 }

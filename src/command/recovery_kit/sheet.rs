@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Facts, plain};
 use crate::moment::date_and_time;
 use crate::restore::{AS_ROOT, LINE, quoted};
-use crate::settings::Login;
+use crate::settings::{Client, Login};
 
 /// A place to write something in by hand.
 pub(super) const BLANK: &str = "______________________________";
@@ -19,7 +19,12 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("OIDC_CLIENT_ID", ""),
 ];
 /// What else decides how the storage is reached.
-const OTHERS: [&str; 3] = ["OIDC_DEVICE_ENDPOINT", "S3_REGION", "EXTRA_CA_FILE"];
+const OTHERS: [&str; 4] = [
+    "OIDC_DEVICE_ENDPOINT",
+    "S3_BUCKET",
+    "S3_REGION",
+    "EXTRA_CA_FILE",
+];
 
 pub(super) fn text(facts: &Facts<'_>) -> String {
     let mut text = String::new();
@@ -75,8 +80,14 @@ fn values(text: &mut String, facts: &Facts<'_>) {
             row("bucket", &code(bucket));
             row("path in the bucket", &code(path));
         }
-        let user = login.user.as_deref().map_or(BLANK.to_owned(), code);
-        row("`AAI_USER`, who logs in", &user);
+        if let Some(client) = &login.service {
+            row("`OIDC_FLOW`: nobody logs in", &code("client_credentials"));
+            row("`OIDC_CLIENT_ID`, the service client", &code(&client.id));
+            row("`OIDC_CLIENT_SECRET`. Write it in by hand", BLANK);
+        } else {
+            let user = login.user.as_deref().map_or(BLANK.to_owned(), code);
+            row("`AAI_USER`, who logs in", &user);
+        }
         row("`OIDC_ISSUER`, the login service", &code(&login.issuer));
         row("`OIDC_AUDIENCE`", &code(&login.audience));
         row(
@@ -114,10 +125,22 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         }
         Err(problem) => row("snapshots", &format!("not known now: {problem}")),
     }
+    if let Some(second) = facts.second {
+        row("`COPY_REMOTE`, the second destination", &code(second));
+        row("`COPY_PASSWORD`. Write it in by hand", BLANK);
+    }
     row(
         "image. Write it in: the line `image:` of compose.yaml",
         BLANK,
     );
+    if settings
+        .login
+        .as_ref()
+        .is_some_and(|login| login.service.is_some())
+    {
+        text.push('\n');
+        return;
+    }
     let _ = write!(
         text,
         "\n`OIDC_PASSWORD` is not here on purpose: it protects the login in the volume of the lost VM, and is of no use \
@@ -176,19 +199,25 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
     if let Some(host) = settings.environment.get("RESTIC_HOST") {
         line("RESTIC_HOST", &env_value(host));
     }
+    if let Some(second) = facts.second {
+        line("COPY_REMOTE", &env_value(second));
+        line("COPY_PASSWORD", BLANK);
+    }
     let Some(login) = &settings.login else {
         return;
     };
-    line(
-        "AAI_USER",
-        &env_value(login.user.as_deref().unwrap_or(BLANK)),
-    );
-    line("OIDC_PASSWORD", "(choose a new one)");
+    if login.service.is_some() {
+        line("OIDC_FLOW", "client_credentials");
+    } else {
+        line(
+            "AAI_USER",
+            &env_value(login.user.as_deref().unwrap_or(BLANK)),
+        );
+        line("OIDC_PASSWORD", "(choose a new one)");
+    }
     for (name, value) in values_of(login) {
-        if DEFAULTS
-            .iter()
-            .all(|known| *known != (name, value.as_str()))
-        {
+        let is_default = DEFAULTS.contains(&(name, value.as_str()));
+        if !is_default && !value.is_empty() {
             line(name, &env_value(&value));
         }
     }
@@ -197,17 +226,13 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
             line(name, &env_value(value));
         }
     }
-    if login
-        .client
-        .as_ref()
-        .is_some_and(|client| client.secret.is_some())
-    {
+    if client(login).is_some_and(|client| client.secret.is_some()) {
         line("OIDC_CLIENT_SECRET", BLANK);
     }
 }
 
 fn values_of(login: &Login) -> [(&'static str, String); 6] {
-    let client = login.client.as_ref().map(|client| client.id.clone());
+    let client = client(login).map(|client| client.id.clone());
     [
         ("OIDC_ISSUER", login.issuer.clone()),
         ("OIDC_SCOPE", login.scope.clone()),
@@ -216,6 +241,11 @@ fn values_of(login: &Login) -> [(&'static str, String); 6] {
         ("S3_ROLE", login.storage.role.clone()),
         ("OIDC_CLIENT_ID", client.unwrap_or_default()),
     ]
+}
+
+/// The client that was registered by hand.
+fn client(login: &Login) -> Option<&Client> {
+    login.client.as_ref().or(login.service.as_ref())
 }
 
 /// The bucket and the path in it, of `infncloud:/BUCKET/PATH/`.

@@ -147,7 +147,7 @@ fn nearest(path: &Path) -> &Path {
 }
 
 /// Whether a path is on the file system of the container itself, and not in a volume.
-fn is_in_container(path: &Path) -> bool {
+pub(in crate::command) fn is_in_container(path: &Path) -> bool {
     let in_one = MARKS_OF_CONTAINERS
         .iter()
         .any(|mark| Path::new(mark).exists());

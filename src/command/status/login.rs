@@ -22,6 +22,8 @@ const REAUTH: &str = "docker compose run --rm cloud-backup reauth";
 pub(super) struct Login {
     /// Whose it is, where that was written down.
     pub user: Option<String>,
+    /// The client of `OIDC_FLOW=client_credentials`: then nobody logs in, and nothing ends.
+    pub service: Option<String>,
     /// When it ends; `null` where only the login service may know.
     pub ends: Option<Timestamp>,
     /// Whole days until then, rounded down; 0 where it has ended.
@@ -35,6 +37,7 @@ pub(super) struct Login {
 /// What was found out.
 pub(super) struct Found {
     user: Option<String>,
+    service: Option<String>,
     end: Result<Option<Expiry>, Trouble>,
     /// What keeps its keeper from credentials.
     trouble: Option<Trouble>,
@@ -45,10 +48,18 @@ pub(super) struct Found {
 /// `None` where the storage needs no login.
 pub(super) async fn find(settings: &Settings, volume: &Volume, now: Timestamp) -> Option<Found> {
     let login = settings.login.as_ref()?;
-    let (end, status) = tokio::join!(end(settings, login), known(settings, volume));
+    let service = login.service.as_ref().map(|client| client.id.clone());
+    let end = async {
+        match service {
+            Some(_) => (None, Ok(None)),
+            None => end(settings, login).await,
+        }
+    };
+    let (end, status) = tokio::join!(end, known(settings, volume));
     let (user, end) = end;
     Some(Found {
         user,
+        service,
         end,
         trouble: status.and_then(|status| status.trouble),
         warn_days: login.warn_days,
@@ -107,6 +118,7 @@ impl Found {
         }
         Login {
             user: self.user,
+            service: self.service,
             ends: expiry.map(|expiry| expiry.at),
             days_left: left.map(|left| left.as_hours().max(0) / 24),
             estimated: expiry.is_some_and(|expiry| expiry.source == Source::Estimate),

@@ -218,6 +218,16 @@ impl Page<'_> {
     }
 
     fn login(&mut self, login: &Login) {
+        if let Some(client) = &login.service {
+            let words = match &login.problem {
+                Some(problem) => format!("of the service client {client}: {problem}"),
+                None => {
+                    format!("none that ends: the service client {client} gets tokens by itself")
+                }
+            };
+            self.line("Login", &words);
+            return;
+        }
         let whose = match &login.user {
             Some(user) => format!("of {user}, "),
             None => String::new(),

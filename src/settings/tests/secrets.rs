@@ -87,12 +87,17 @@ fn a_secret_in_the_place_of_its_file_is_not_shown() {
     assert!(!said.contains("planted"), "{said}");
 }
 
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 38] = [
     "AAI_USER",
     "OIDC_PASSWORD",
     "BACKUP_BUCKET",
     "BACKUP_BUCKET_PATH",
     "BACKUP_REMOTE",
+    "OIDC_FLOW",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_CLIENT_SECRET_FILE",
+    "S3_BUCKET",
     "COPY_REMOTE",
     "COPY_PASSWORD",
     "COPY_PASSWORD_FILE",

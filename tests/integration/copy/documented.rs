@@ -11,9 +11,11 @@ fn typed() -> impl Iterator<Item = &'static str> {
 
 /// A value of the block for `.env`.
 fn setting(name: &str) -> &'static str {
-    let value = DOCS
-        .lines()
-        .find_map(|line| line.strip_prefix("    ")?.strip_prefix(name)?.strip_prefix('='));
+    let value = DOCS.lines().find_map(|line| {
+        line.strip_prefix("    ")?
+            .strip_prefix(name)?
+            .strip_prefix('=')
+    });
     value.unwrap_or_else(|| panic!("{name} stands in the document"))
 }
 
@@ -32,7 +34,14 @@ fn run(installation: &Installation, server: &mut Option<Container>, line: &str) 
                     .says("Successful copy to /copies/VM1/: 1 snapshot copied, ");
             }
         }
-        ["docker", "compose", "up", "-d", "--force-recreate", "cloud-backup"] => {
+        [
+            "docker",
+            "compose",
+            "up",
+            "-d",
+            "--force-recreate",
+            "cloud-backup",
+        ] => {
             *server = Some(installation.server());
         }
         _ => panic!("a line that this test does not know: {line}"),
@@ -64,11 +73,8 @@ fn its_lines_work_as_they_stand_there() {
 #[test]
 fn its_job_is_one_that_our_scheduler_keeps() {
     let from = DOCS.find("    [job-exec").expect("a job");
-    let job: String = DOCS[from..]
-        .lines()
-        .take_while(|line| !line.is_empty())
-        .map(|line| format!("{}\n", line.trim()))
-        .collect();
+    let (job, _) = DOCS[from..].split_once("\n\n").expect("its end");
+    let job = job.replace("\n    ", "\n").trim().to_owned();
     let installation = Installation::new()
         .env("COPY_REMOTE", "/home/user/copies")
         .env("BACKUP_CHECK_URL", "");

@@ -132,9 +132,11 @@ fn without_the_password_a_login_in_the_volume_is_not_taken_for_storage_that_need
     let (_realm, alice) = approving();
     let bucket = format!("--env=BACKUP_REMOTE=infncloud:/{}/backup/VM1", alice.user());
     let options = [&*bucket, "--env=OIDC_PASSWORD="];
+    // Then the section is the user's own, and there is none.
     typed(&alice, options, ["config"])
-        .ok()
-        .says("needs no login");
+        .code(78)
+        .says("needs no login")
+        .says("has no section [infncloud]");
     alice.log_in().ok();
     typed(&alice, options, ["config"])
         .code(78)

@@ -10,14 +10,14 @@ fn a_missing_bucket_is_made_one_that_is_there_is_used_and_the_probe_is_gone() {
     let rig = realm.rig();
     let bucket = format!("storage:{}", alice.user());
     rig.s3_admin(["lsd", &bucket]).code(3);
-    alice.log_in().ok().says("writing and deleting");
+    alice.log_in().ok().says("delete it: ok");
     rig.s3_admin(["lsd", &bucket]).ok();
     let nothing: [&str; 0] = [];
     assert_eq!(rig.objects(alice.user()), nothing);
 
     rig.s3_admin(["copy", "/etc/hostname", &format!("{bucket}/backup/VM1/")])
         .ok();
-    alice.run(["config"]).ok().says("writing and deleting");
+    alice.run(["config"]).ok().says("delete it: ok");
     assert_eq!(rig.objects(alice.user()), ["backup/VM1/hostname"]);
 }
 

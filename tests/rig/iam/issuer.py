@@ -41,6 +41,8 @@ DEFAULTS = {
     "rotate": os.environ.get("ROTATE") == "1",
     # Whether there is an introspection endpoint.
     "introspection": True,
+    # Clients that get tokens for themselves (RFC 6749, section 4.4): their secrets by their names.
+    "services": {},
     # A user's name: device codes are approved at once in that name.
     "approve": None,
     # Seconds from the device answer to the end of its codes.
@@ -191,7 +193,7 @@ class Issuer:
             "revocation_endpoint": f"{self.base}/revoke",
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "response_types_supported": ["code"],
-            "grant_types_supported": ["authorization_code", "refresh_token", DEVICE_GRANT],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -217,7 +219,8 @@ class Issuer:
 
     def client(self, name, secret, secret_needed=True):
         """The client of this name and secret. The device endpoint may be asked without a secret, as oidc-agent does."""
-        client = self.clients.get(name)
+        service = self.script["services"].get(name)
+        client = {"client_id": name, "client_secret": service} if service else self.clients.get(name)
         if client is None or ((secret or secret_needed) and secret != client["client_secret"]):
             raise Refusal(401, "invalid_client", "Bad client credentials")
         return client
@@ -267,7 +270,17 @@ class Issuer:
                 return self.grant_device(client, form)
             if kind == "refresh_token":
                 return self.grant_refresh(client, form)
+            if kind == "client_credentials":
+                return self.grant_service(client, form)
         raise Refusal(400, "unsupported_grant_type", f"Unsupported grant type: {kind}")
+
+    def grant_service(self, client, form):
+        if client["client_id"] not in self.script["services"]:
+            raise Refusal(401, "invalid_client", f"Unauthorized grant type: {form['grant_type']}")
+        self.count("service")
+        # IAM gives no identity and no refresh token here, and none to whom "openid" is not allowed.
+        login = {"user": None, "client": client["client_id"], "scope": form.get("scope", "")}
+        return self.tokens(login, form, None)
 
     def grant_device(self, client, form):
         name = form.get("device_code", "")
@@ -346,7 +359,7 @@ class Issuer:
         lifetime = self.script["access_lifetime"]
         claims = {
             "iss": self.url, "iat": now, "nbf": now, "exp": now + lifetime, "jti": str(uuid.uuid4()),
-            "client_id": login["client"], "scope": form.get("scope") or login["scope"], **self.person(login["user"]),
+            "client_id": login["client"], "scope": form.get("scope") or login["scope"], **(self.person(login["user"]) if login["user"] else {"sub": login["client"]}),
         }  # fmt: skip
         audience = form.get("audience") or form.get("aud")
         if audience:

@@ -26,6 +26,11 @@ const provider = new Provider(issuer, {
     profile: ['name', 'preferred_username', 'organisation_name'],
     email: ['email', 'email_verified'],
   },
+  // A service: it gets tokens for itself, and nobody logs in (RFC 6749, section 4.4).
+  clients: [{
+    client_id: 'service', client_secret: 'planted-service-secret-c3f7', grant_types: ['client_credentials'],
+    redirect_uris: [], response_types: [],
+  }],
   clientDefaults: { id_token_signed_response_alg: 'RS256' },
   // Whoever logs in exists.
   async findAccount(_ctx, sub) {
@@ -40,6 +45,7 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true }, // the package's own pages for login and consent
     deviceFlow: { enabled: true },
+    clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     revocation: { enabled: true, allowedPolicy: () => true },
     registration: { enabled: true, initialAccessToken: false },

@@ -75,6 +75,7 @@ fn status() -> Status {
             since: None,
         },
         login: Some(Login {
+            service: None,
             user: Some("alice".to_owned()),
             ends: Some(time("2026-12-20T08:00:00Z")),
             days_left: Some(23),
