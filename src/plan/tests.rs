@@ -58,6 +58,20 @@ fn the_shipped_file_is_kept_whole() {
 }
 
 #[test]
+fn the_job_that_the_shipped_file_has_in_comments_is_kept_too() {
+    let shipped = include_str!("../../ofelia-config.ini");
+    let (_, commented) = shipped.split_once("\n# [job-exec").unwrap();
+    let (commented, _) = commented.split_once("\n\n").unwrap();
+    let text = format!("[job-exec{}", commented.replace("\n# ", "\n"));
+    let plan = read(&text, &[]).unwrap();
+    let [job] = &plan.jobs[..] else {
+        panic!("one job: {text}")
+    };
+    assert_eq!((job.command.as_str(), job.reports), ("copy", true));
+    assert!(job.args.is_empty());
+}
+
+#[test]
 fn a_job_of_another_container_or_user_is_refused_by_its_line() {
     for (lines, line, told) in [
         (
