@@ -24,6 +24,7 @@ mod environment;
 mod login;
 mod remote;
 mod rest;
+mod secret_files;
 mod snapshots;
 
 pub use checks::Checks;
@@ -33,6 +34,10 @@ pub use login::{Client, Flow, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
 pub use snapshots::SnapshotBound;
+
+#[cfg(test)]
+use secret_files::SECRETS;
+use secret_files::read_secret_files;
 
 /// As the guide's `compose.yaml` names it.
 const DEFAULT_CONTAINER: &str = "cloud-backup";
@@ -156,23 +161,6 @@ struct Given<'a> {
     flow: Flow,
     environment: &'a Environment,
 }
-
-/// Variables whose value may also stand in the file that `NAME_FILE` names.
-///
-/// A ping URL is a capability: who has it can silence an alert.
-const SECRETS: [&str; 11] = [
-    "OIDC_PASSWORD",
-    "OIDC_CLIENT_SECRET",
-    "RESTIC_PASSWORD",
-    "COPY_PASSWORD",
-    "RESTIC_REST_PASSWORD",
-    "BACKUP_CHECK_URL",
-    "COPY_CHECK_URL",
-    "FORGET_CHECK_URL",
-    "VERIFY_CHECK_URL",
-    "OIDC_TOKEN_CHECK_URL",
-    "RESTIC_CHECK_URL",
-];
 
 impl Settings {
     /// Reads the settings from variables, such as `std::env::vars_os()` gives them.
@@ -314,58 +302,6 @@ fn is_ours(name: &str) -> bool {
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))
-}
-
-/// Puts the content of each `NAME_FILE` in the place of `NAME`; one newline at the end does not count.
-fn read_secret_files(vars: &mut BTreeMap<String, String>, problems: &mut Vec<Problem>) {
-    for name in SECRETS {
-        let file_variable = format!("{name}_FILE");
-        let Some(path) = vars
-            .get(&file_variable)
-            .filter(|path| !path.trim().is_empty())
-            .cloned()
-        else {
-            continue;
-        };
-        if vars.get(name).is_some_and(|value| !value.trim().is_empty()) {
-            problems.push(Problem::new(
-                &file_variable,
-                format!("and {name} are both set: remove one of them"),
-            ));
-            continue;
-        }
-        if !path.starts_with('/') {
-            // Not shown: it may be the secret itself.
-            problems.push(Problem::new(
-                &file_variable,
-                format!(
-                    "must be the absolute path of a file; a value of its own belongs in {name}"
-                ),
-            ));
-            continue;
-        }
-        match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => {
-                problems.push(Problem::new(
-                    &file_variable,
-                    format!("names {path}, which is empty"),
-                ));
-            }
-            Ok(text) => {
-                let text = text.strip_suffix('\n').map_or(text.as_str(), |line| {
-                    line.strip_suffix('\r').unwrap_or(line)
-                });
-                vars.insert(name.to_owned(), text.to_owned());
-            }
-            Err(error) => problems.push(Problem::new(
-                &file_variable,
-                format!(
-                    "names {path}, which cannot be read ({}): mount it readable for uid 1000",
-                    error.kind()
-                ),
-            )),
-        }
-    }
 }
 
 fn parse_grace(value: Option<&str>, problems: &mut Vec<Problem>) -> Duration {
