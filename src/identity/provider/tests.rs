@@ -21,6 +21,8 @@ enum Reply {
     Hang,
 }
 
+mod service;
+
 use Reply::{Elsewhere, Hang, Html, Json, Long};
 
 const PENDING: Reply = Json(400, r#"{"error":"authorization_pending"}"#);
