@@ -8,6 +8,7 @@
 mod backup;
 mod commands;
 mod compose;
+mod documented;
 mod doubles;
 mod forget;
 mod forget_retention;
