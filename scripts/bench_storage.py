@@ -28,6 +28,15 @@ OPERATIONS = {
     "restore": ("restore", "--no-cache", "latest", "--target=/restored"),
 }
 
+# Runs a command and prints its last peak, in KiB.
+WATCHED = """
+"$@" >/dev/null & pid=$!
+while seen=$(sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$pid/status 2>/dev/null) && [ "$seen" ]; do
+  peak=$seen; sleep 0.05
+done
+wait $pid && echo "$peak"
+"""
+
 
 class Repository:
     """One repository and the command line that works on it, in the container of a server."""
@@ -43,6 +52,13 @@ class Repository:
             self.straight.server.exec("sh", "-c", "rm -rf /restored/*")
         os.sync()
         return self.straight.timed(*self.command(OPERATIONS[operation]))
+
+    def peak(self):
+        """The most memory of one backup's restic, in MB, by the kernel's own account (VmHWM of proc_pid_status(5))."""
+        self.straight.empty(self.path)
+        command = self.command(OPERATIONS["backup"])
+        told = self.straight.server.exec("sh", "-c", WATCHED, "sh", *command, options=self.straight.base)
+        return int(told) * 1024 / MEGABYTE
 
 
 def our_commands(args):
@@ -151,7 +167,15 @@ RCLONE_OPTIONS = {
     "disable_checksum": {"DISABLE_CHECKSUM": "true"},
 }
 MATRIX = [(connections, pack) for connections in (5, 8, 16, 32) for pack in (16, 64) if (connections, pack) != USUAL]
-ONLY_FOR_BACKUP = ("no_head", "use_unsigned_payload", "disable_checksum", "read concurrency 4")
+# Per cent of its memory that restic lets turn to garbage; 50 by itself.
+GARBAGE = (150, 200)
+ONLY_FOR_BACKUP = (
+    "no_head",
+    "use_unsigned_payload",
+    "disable_checksum",
+    "read concurrency 4",
+    *(f"GOGC={percent}" for percent in GARBAGE),
+)
 
 
 def tune_near(image, runs):
@@ -174,6 +198,9 @@ def tune(image, runs, place, where):
             names = [name for name in candidates if operation == "backup" or name not in ONLY_FOR_BACKUP]
             actions = [lambda one=candidates[name]: one.run(operation) for name in names]
             usual, *others = alternate(runs, *actions)
+            if operation == "backup":
+                for name in ("all defaults", *(name for name in names if "GOGC" in name)):
+                    show(f"peak memory of restic, backup{where}: {name}", f"{candidates[name].peak():.0f} MB")
             show(f"{operation}, {megabytes} MB{where}: {names[0]}", seconds(usual))
             for name, took in zip(names[1:], others):
                 show(f"  {name}, to that", ratios(took, usual))
@@ -189,6 +216,10 @@ def make_candidates(straight):
     for connections, pack in MATRIX:
         path = f"c{connections}-p{pack}"
         candidates[f"{connections} connections, packs of {pack} MiB"] = served(straight, path, {}, connections, pack)
+    for percent in GARBAGE:
+        name = f"GOGC={percent}"
+        plain = served(straight, name, {}, *USUAL)
+        candidates[name] = Repository(straight, name, lambda args, name=name, plain=plain: ["env", name, *plain.command(args)])
     candidates["read concurrency 4"] = served(straight, "read", {}, *USUAL, "--read-concurrency=4")
     for connections in (5, 16):
         path = f"straight-{connections}"

@@ -21,13 +21,13 @@ use crate::supervise::{
 };
 use crate::volume::{Presence, Volume};
 
-mod connections;
 mod findings;
 mod inventory;
 mod listing;
 mod proof;
 mod restoring;
 mod retention;
+mod tuning;
 
 pub use findings::{Figures, Findings};
 pub use inventory::{Group, Snapshot, grouped};
@@ -119,7 +119,7 @@ impl<'a> Repository<'a> {
         self.settings
     }
 
-    /// restic with these arguments; repository, password and the number of connections in place.
+    /// restic with these arguments; repository, password and what makes it faster in place.
     #[must_use]
     pub fn invocation(&self, args: impl IntoIterator<Item = OsString>) -> Invocation {
         let mut env = self.settings.environment.for_restic();
@@ -142,10 +142,11 @@ impl<'a> Repository<'a> {
             env.extend(source.as_source());
         }
         let args: Vec<OsString> = args.into_iter().collect();
+        tuning::spend_memory(&args, &mut env);
         Invocation {
             name: "restic",
             program: reading::restic(&self.restic, &args),
-            args: connections::chosen(args),
+            args: tuning::connections(args),
             env,
             // restic releases its lock on it, where its output is still read.
             death_signal: Signal::SIGINT,

@@ -13,6 +13,18 @@ use super::destination::DESTINATION;
 use crate::supervise::Redactor;
 use crate::trust::Trust;
 
+/// Beginnings of what restic and rclone read beside their own: the S3 library's, and those of Go's runtime that matter on
+/// a small machine.
+const OF_GO: [&str; 7] = [
+    "AWS_",
+    "GODEBUG",
+    "GOGC",
+    "GOMAXPROCS",
+    "GOMEMLIMIT",
+    "XDG_",
+    "LC_",
+];
+
 /// Variables that any program may need: who and where it is, its language, its proxies and its trusted certificates.
 const BASE: [&str; 18] = [
     "HOME",
@@ -84,17 +96,14 @@ impl Environment {
     /// What restic gets beside repository and password.
     #[must_use]
     pub fn for_restic(&self) -> Vec<(String, String)> {
-        self.select(
-            &["RESTIC_", "AWS_", "GODEBUG", "GOMAXPROCS", "XDG_", "LC_"],
-            &RESTIC_OURS,
-        )
+        self.select(&[&OF_GO[..], &["RESTIC_"]].concat(), &RESTIC_OURS)
     }
 
     /// What rclone gets beside its listeners.
     #[must_use]
     pub fn for_rclone(&self) -> Vec<(String, String)> {
         self.select(
-            &["RCLONE_", "AWS_", "GODEBUG", "GOMAXPROCS", "XDG_", "LC_"],
+            &[&OF_GO[..], &["RCLONE_"]].concat(),
             &["RCLONE_USER", "RCLONE_PASS", "RCLONE_ADDR"],
         )
     }

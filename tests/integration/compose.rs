@@ -4,8 +4,12 @@
 
 use serde_json::Value;
 
+use crate::documented::account::IN_SENTENCES_OF_SCHEDULING;
+use crate::documented::{Typist, lines_of};
 use crate::harness::{Container, docker, image};
 use crate::project::{Project, WITHOUT_SOCKET, shipped};
+
+const SCHEDULING: &str = "docs/scheduling.md";
 
 /// The image under test in the place of the published one, for one test at a time.
 struct Published {
@@ -173,15 +177,13 @@ fn the_file_without_the_socket_runs_the_jobs_of_the_shipped_schedule() {
         "schedule = 0 0 2 * * *",
         "schedule = */5 * * * * *",
     );
-    let compose = |args: &[&str]| {
-        project.compose(
-            ["-f", WITHOUT_SOCKET]
-                .into_iter()
-                .chain(args.iter().copied()),
-        )
+    project
+        .compose(["-f", WITHOUT_SOCKET, "down", "--volumes"])
+        .ok();
+    let typist = Typist {
+        project: &project,
+        user: String::new(),
     };
-    compose(&["down", "--volumes"]).ok();
-    compose(&["up", "--detach", "--remove-orphans"]).ok();
     let container = Container {
         id: "cloud-backup".to_owned(),
     };
@@ -190,7 +192,10 @@ fn the_file_without_the_socket_runs_the_jobs_of_the_shipped_schedule() {
             container.logs().contains(text)
         });
     };
-    said("5 jobs are scheduled, in Europe/Rome: the next is due at ");
+    for line in lines_of(SCHEDULING, "## Without the Docker socket") {
+        line.shows(&typist.types(&line.typed).ok());
+        said("5 jobs are scheduled, in Europe/Rome: the next is due at ");
+    }
     said("backup: ended well");
     docker(["exec", "--user=user", "cloud-backup", "healthcheck"]).ok();
     let snapshots = container
@@ -205,5 +210,30 @@ fn the_file_without_the_socket_runs_the_jobs_of_the_shipped_schedule() {
         assert!(logs.contains(ending), "{logs}");
     }
     assert!(!container.logs().contains("ERROR"), "{}", container.logs());
-    compose(&["down", "--volumes"]).ok();
+    for line in lines_of(SCHEDULING, "## Status") {
+        typist.types(&line.typed).says("All is well.").ok();
+    }
+    for line in IN_SENTENCES_OF_SCHEDULING {
+        typist.types(line).ok();
+    }
+
+    // The two mistakes of the document.
+    for (from, to) in [
+        ("schedule = */5 * * * * *", "schedule = 0 2 * * *"),
+        (
+            "schedule = 0 0 3 * * *\ncontainer = cloud-backup",
+            "schedule = 0 0 3 * * *\ncontainer = web",
+        ),
+    ] {
+        project.edit("ofelia-config.ini", from, to);
+    }
+    let refused = ["-f", WITHOUT_SOCKET, "up", "--detach", "--force-recreate"];
+    project.compose(refused).ok();
+    said("-> Correct these lines of the file");
+    for line in lines_of(SCHEDULING, "## The file") {
+        line.shows(&typist.types(&line.typed).ok());
+    }
+    project
+        .compose(["-f", WITHOUT_SOCKET, "down", "--volumes"])
+        .ok();
 }

@@ -286,8 +286,8 @@ fn a_remote_that_is_not_configured_is_told() {
         "Backup of /backup/dir1 failed: not configured yet: /home/user/.config/rclone/rclone.conf has no section \
          [infncloud]\n\
          For the storage of your login set OIDC_PASSWORD, then: docker compose run --rm cloud-backup config. For \
-         another one write its section into that file (rclone.conf, not rclone.config), or set BACKUP_REMOTE to a \
-         directory in the volume.\n",
+         another one write its section into that file (docker compose run --rm cloud-backup rclone config) or into .env \
+         (RCLONE_CONFIG_NAME_TYPE=... and so on), or set BACKUP_REMOTE to a directory in the volume.\n",
     );
 }
 

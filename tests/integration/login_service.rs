@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::documented::lines_of;
 use crate::harness::{Ended, Installation};
 use crate::login_restore::without_the_image;
 use crate::rig::{CA_FILE, Rig, unique};
 
 /// As the rig's real provider has it (`tests/rig/oidc/server.mjs`).
 const CLIENT: (&str, &str) = ("service", "planted-service-secret-c3f7");
-
-const DOCS: &str = include_str!("../../docs/service-client.md");
 
 /// An installation of this client at this issuer, on a bucket of its own.
 fn installation(rig: &Rig, issuer: &str, role: &str, (id, secret): (&str, &str)) -> Installation {
@@ -43,21 +42,29 @@ fn a_client_of_a_real_provider_backs_up_and_restores_without_a_login() {
     let service = installation(&rig, rig.value("OIDC_ISSUER"), role, CLIENT);
     service.write("file", "content of the experiment");
     let bucket = service.value("S3_BUCKET").expect("a bucket").to_owned();
-    for line in DOCS.lines().filter_map(|line| {
-        let line = line.trim().strip_prefix("$ docker compose ")?;
-        line.strip_prefix("run --rm cloud-backup ")
-    }) {
-        let said = match line {
-            "config" => format!("Storage: infncloud:/{bucket}/backup/VM1/\n  write an object: ok"),
-            "check-refresh-token" => {
-                "The service client service gets tokens: there is no login that ends".to_owned()
+    let mut server = None;
+    for section in ["## Set it up", "## What the commands of the login do"] {
+        for line in lines_of("docs/service-client.md", section) {
+            let words: Vec<&str> = line.typed.split_whitespace().collect();
+            match &words[..] {
+                [
+                    "docker",
+                    "compose",
+                    "run",
+                    "--rm",
+                    "cloud-backup",
+                    args @ ..,
+                ] => {
+                    let ended = service.run(args.iter().copied()).ok();
+                    assert!(!ended.all().contains(CLIENT.1));
+                    line.shows(&ended);
+                }
+                ["docker", "compose", "up", "-d"] => server = Some(service.server()),
+                _ => panic!("a line that this test does not know: {}", line.typed),
             }
-            other => panic!("a line that this test does not know: {other}"),
-        };
-        let ended = service.run([line]).ok().says(&said);
-        assert!(!ended.all().contains(CLIENT.1));
+        }
     }
-    let server = service.server();
+    let server = server.expect("it is started there");
     assert!(!server.processes().contains("oidc-agent"));
     server.exec(["backup", "/backup/dir1"]).ok();
     server

@@ -9,6 +9,7 @@ mod backup;
 mod commands;
 mod compose;
 mod copy;
+mod documented;
 mod doubles;
 mod forget;
 mod forget_retention;

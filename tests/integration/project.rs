@@ -29,8 +29,9 @@ impl Project {
         let project = Self::new(name.clone(), name);
         let (image, container) = (image(), &project.container);
         let text = format!(
-            "services:\n  cloud-backup:\n    image: {image}\n    container_name: {container}\n    extra_hosts:\n      \
-             - host.docker.internal:host-gateway\nnetworks:\n  default:\n    name: {container}\n"
+            "services:\n{}  cloud-backup:\n    image: {image}\n    container_name: {container}\n    extra_hosts:\n      \
+             - host.docker.internal:host-gateway\nnetworks:\n  default:\n    name: {container}\n",
+            in_the_place_of_ofelia(&image, container)
         );
         std::fs::write(project.path("compose.override.yaml"), text).expect("a written file");
         project
@@ -66,9 +67,10 @@ impl Project {
         project.set("RESTIC_PASSWORD", crate::harness::RESTIC_PASSWORD);
         let (network, image, container) = (rig.network(), image(), &project.container);
         let text = format!(
-            "services:\n  cloud-backup:\n    image: {image}\n    container_name: {container}\n    \
+            "services:\n{}  cloud-backup:\n    image: {image}\n    container_name: {container}\n    \
              environment:\n{environment}    networks:\n      rig:\n    volumes:\n      - {}:{CA_FILE}:ro\n\
              networks:\n  default:\n    name: {container}\n  rig:\n    name: {network}\n    external: true\n",
+            in_the_place_of_ofelia(&image, container),
             rig.ca_file()
         );
         // Compose reads it by itself.
@@ -172,16 +174,28 @@ impl Project {
         Ended::of(format!("docker compose {}", args.join(" ")), &output)
     }
 
-    /// A line as a report has it, typed in the folder.
+    /// A line as a report or a document has it, typed in the folder.
     pub fn type_line(&self, line: &str) -> Ended {
-        let output = Command::new("sh")
+        let output = self.line(line).output().expect("a shell can be started");
+        Ended::of(line.to_owned(), &output)
+    }
+
+    /// The same for a line that may log in, approved as this user.
+    #[track_caller]
+    pub fn attended_line(&self, line: &str, user: &str) -> Ended {
+        attend(self.line(line), |request| {
+            Rig::get().approve_unless_scripted(&request, user);
+        })
+    }
+
+    fn line(&self, line: &str) -> Command {
+        let mut command = Command::new("sh");
+        command
             .args(["-c", line])
             .env("COMPOSE_PROJECT_NAME", &self.name)
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("a shell can be started");
-        Ended::of(line.to_owned(), &output)
+            .stdin(Stdio::null());
+        command
     }
 
     /// The same for a command that logs in, such as `run --rm cloud-backup config`: approved as the project's user.
@@ -256,6 +270,15 @@ impl Drop for Project {
             docker(["volume", "rm", volume]);
         }
     }
+}
+
+/// Ofelia's image cannot be had here: `docker compose up -d` starts something that does nothing in its place, and `job`
+/// does what it would.
+fn in_the_place_of_ofelia(image: &str, container: &str) -> String {
+    format!(
+        "  ofelia:\n    image: {image}\n    container_name: {container}-ofelia\n    entrypoint: [sleep, infinity]\n    \
+         init: true\n    healthcheck:\n      disable: true\n"
+    )
 }
 
 /// A file of the top folder.

@@ -6,6 +6,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::documented::lines_of;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 use crate::rig::{CA_FILE, Rig, unique};
 
@@ -38,8 +39,13 @@ fn with_lines(installation: Installation, lines: &[(String, String)]) -> Install
 
 /// `rclone obscure -`, as the document has it: before anything is configured.
 fn obscured(password: &str) -> String {
-    let line = "docker compose run --rm -T cloud-backup rclone obscure -";
-    assert!(DOCS.contains(&format!("    $ {line}\n")));
+    let [_, line] = &lines_of("docs/other-storage.md", "# Other storage")[..] else {
+        panic!("config, and this one")
+    };
+    assert_eq!(
+        line.typed,
+        "docker compose run --rm -T cloud-backup rclone obscure -"
+    );
     let mut child = Command::new("docker")
         .args(["run", "--rm", "--interactive", &image()])
         .args(["rclone", "obscure", "-"])
@@ -51,7 +57,7 @@ fn obscured(password: &str) -> String {
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(password.as_bytes()).expect("a reader");
     drop(stdin);
-    ended(line, child).ok().stdout.trim().to_owned()
+    ended(&line.typed, child).ok().stdout.trim().to_owned()
 }
 
 /// `config`, a backup, a restore, and a comparison.
@@ -62,7 +68,8 @@ fn works(installation: &Installation) {
     let steps = format!(
         "Storage: {remote}/\n  write an object: ok\n  list: ok\n  read it: ok\n  delete it: ok\n\nNext:\n"
     );
-    installation.run(["config"]).ok().says(&steps);
+    let configured = installation.run(["config"]).ok().says(&steps);
+    lines_of("docs/other-storage.md", "# Other storage")[0].shows(&configured);
     let server = installation.server();
     server.exec(["backup", "/backup/dir1"]).ok();
     server.exec(["restore", "--target=/home/user/back"]).ok();

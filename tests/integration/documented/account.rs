@@ -1,0 +1,206 @@
+//! Which test types the lines of which section.
+
+use std::collections::BTreeSet;
+
+use super::{lines, read, sections};
+
+/// Document, heading (or title, for what stands before the first heading), and the file of the test that types its lines.
+pub const TYPED: &[(&str, &str, &str)] = &[
+    ("README.md", "## Two commands", "scripts/test"),
+    ("README.md", "## Set it up", "documented/guide.rs"),
+    ("README.md", "## What it looks like", "documented/guide.rs"),
+    ("docs/setup.md", "## 1. The files", "documented/guide.rs"),
+    ("docs/setup.md", "## 2. The login", "documented/guide.rs"),
+    ("docs/setup.md", "## 3. Start", "documented/guide.rs"),
+    (
+        "docs/setup.md",
+        "## 4. The first check and the first backup",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/setup.md",
+        "## 5. Once a month: reauth",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/setup.md",
+        "## Other tools on the same login",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/setup.md",
+        "## Files that only root can read",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/setup.md",
+        "## From the older image",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/the-30-days.md",
+        "# The 30 days of a login",
+        "documented/thirty_days.rs",
+    ),
+    (
+        "docs/the-30-days.md",
+        "## When it has ended",
+        "documented/thirty_days.rs",
+    ),
+    (
+        "docs/the-30-days.md",
+        "## After reauth",
+        "documented/thirty_days.rs",
+    ),
+    (
+        "docs/scheduling.md",
+        "## Without the Docker socket",
+        "compose.rs",
+    ),
+    ("docs/scheduling.md", "## The file", "compose.rs"),
+    ("docs/scheduling.md", "## Status", "compose.rs"),
+    (
+        "docs/second-destination.md",
+        "## Set it up",
+        "copy/documented.rs",
+    ),
+    (
+        "docs/second-destination.md",
+        "## Any command on the second destination",
+        "copy/documented.rs",
+    ),
+    ("docs/service-client.md", "## Set it up", "login_service.rs"),
+    (
+        "docs/service-client.md",
+        "## What the commands of the login do",
+        "login_service.rs",
+    ),
+    (
+        "docs/other-storage.md",
+        "# Other storage",
+        "rig_storages.rs",
+    ),
+    (
+        "docs/restore.md",
+        "## A single file",
+        "restore/documented.rs",
+    ),
+    ("docs/restore.md", "## A directory", "restore/documented.rs"),
+    (
+        "docs/restore.md",
+        "## Everything back in place",
+        "restore/documented.rs",
+    ),
+    (
+        "docs/restore.md",
+        "## The day the VM is gone",
+        "restore/documented.rs",
+    ),
+    (
+        "docs/restore.md",
+        "## The day our image is gone",
+        "restore/documented.rs",
+    ),
+];
+
+/// All documents for users.
+fn documents() -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("docs/")
+        .map(|entry| {
+            entry
+                .expect("a file")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
+        .map(|name| format!("docs/{name}"))
+        .collect();
+    names.push("README.md".to_owned());
+    names
+}
+
+#[test]
+fn every_section_with_command_lines_has_a_test_that_types_them() {
+    let mut there = BTreeSet::new();
+    for document in documents() {
+        let text = read(&document);
+        for (heading, section) in sections(&text) {
+            if !lines(section).is_empty() {
+                there.insert((document.clone(), heading.to_owned()));
+            }
+        }
+    }
+    let accounted: BTreeSet<(String, String)> = TYPED
+        .iter()
+        .map(|(document, heading, _)| ((*document).to_owned(), (*heading).to_owned()))
+        .collect();
+    assert_eq!(there, accounted);
+}
+
+#[test]
+fn each_of_these_tests_names_the_document() {
+    for (document, heading, file) in TYPED
+        .iter()
+        .filter(|(_, _, file)| !file.starts_with("scripts/"))
+    {
+        let source = read(&format!("tests/integration/{file}"));
+        let name = document.strip_prefix("docs/").unwrap_or(document);
+        assert!(
+            source.contains(name),
+            "{file} types no line of {document}, {heading}"
+        );
+    }
+}
+
+/// A line in a sentence is one of those that stand in a block somewhere, or one of these, which `guide.rs` types in this order
+/// when the set-up is done.
+pub const IN_SENTENCES: &[&str] = &[
+    "docker compose run --rm cloud-backup recovery-kit",
+    "docker compose run --rm cloud-backup rclone config show NAME",
+    "docker exec -u user cloud-backup backup /backup/dir1",
+    "docker compose run --rm cloud-backup config --force",
+    "docker compose run --rm --user root --entrypoint chown cloud-backup -R user /home/user",
+    "docker compose restart cloud-backup",
+];
+
+/// The same for these, which `compose.rs` types.
+pub const IN_SENTENCES_OF_SCHEDULING: &[&str] = &[
+    "docker exec -u user cloud-backup status",
+    "docker compose -f compose.no-socket.yaml run --rm cloud-backup reauth",
+];
+
+#[test]
+fn lines_in_sentences_are_typed_too() {
+    let mut known: BTreeSet<String> = [IN_SENTENCES, IN_SENTENCES_OF_SCHEDULING]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let texts: Vec<(String, String)> = documents()
+        .into_iter()
+        .map(|name| (name.clone(), read(&name)))
+        .collect();
+    for (_, text) in &texts {
+        known.extend(
+            sections(text)
+                .iter()
+                .flat_map(|(_, section)| lines(section))
+                .map(|line| line.typed),
+        );
+    }
+    let mut unknown = Vec::new();
+    for (document, text) in &texts {
+        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for span in joined.split('`').skip(1).step_by(2) {
+            if span.starts_with("docker ")
+                && span.contains(" cloud-backup")
+                && !known.contains(span)
+            {
+                unknown.push(format!("{document}: {span}"));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
+}
