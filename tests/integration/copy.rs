@@ -100,6 +100,12 @@ fn snapshots_are_copied_reported_restored_and_forgotten_there() {
     let list = ["restic", "snapshots", "--json", "--no-lock"];
     assert_eq!(snapshots(&at_second(&installation, list).ok()), 1);
     assert_eq!(snapshots(&server.exec(list).ok()), 2);
+    // What the first still has comes back.
+    server.exec(["copy"]).ok().says("1 snapshot copied");
+    server
+        .exec(["recovery-kit"])
+        .ok()
+        .says("COPY_REMOTE=/home/user/copies");
     assert_history(&server);
 }
 
