@@ -65,7 +65,7 @@ pub(super) async fn run() -> Result<u8> {
         &environment.home(),
         reporter.run(),
         "check-refresh-token",
-        &[],
+        &environment.told_args(&[]),
         &environment,
     );
     record.begin();

@@ -8,6 +8,10 @@ use nix::sys::signal::Signal;
 use super::Error;
 use crate::reading::Reading;
 
+/// How a command is typed, on either destination.
+const LINE: &str = "run --rm cloud-backup ";
+const LINE_AT_SECOND: &str = "run --rm -e DESTINATION=copy cloud-backup ";
+
 impl Error {
     /// What to do next, as one sentence; `None` where the error itself says it.
     #[must_use]
@@ -43,7 +47,11 @@ impl Error {
                  (RCLONE_CONFIG_NAME_TYPE=... and so on), or set COPY_REMOTE to a directory in a volume."
                     .into()
             }
-            other => return other.remedy(),
+            // A command in it is one on the second destination; a login that opens both is the same there.
+            other => {
+                let remedy = other.remedy()?;
+                return Some(remedy.replace(LINE, LINE_AT_SECOND).into());
+            }
         })
     }
 

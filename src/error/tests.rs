@@ -306,6 +306,18 @@ fn an_error_says_what_to_do() {
 }
 
 #[test]
+fn a_line_to_type_at_the_second_destination_names_it() {
+    let error = Error::AtSecond {
+        remote: "infncloud:/x/".to_owned(),
+        because: Box::new(Error::Login(Trouble::NoLogin)),
+    };
+    assert_eq!(
+        error.remedy().unwrap(),
+        "Log in: docker compose run --rm -e DESTINATION=copy cloud-backup config"
+    );
+}
+
+#[test]
 fn every_reason_why_there_is_no_restore_has_its_row() {
     let table = include_str!("../../docs/exit-codes.md");
     for refusal in refusals() {

@@ -1,7 +1,7 @@
 //! `copy` where the login opens one of the destinations, or both.
 
-use crate::harness::Installation;
-use crate::rig::Rig;
+use crate::harness::{Ended, Installation};
+use crate::rig::{Rig, attend};
 
 #[test]
 fn the_login_opens_the_second_destination_whoever_keeps_it() {
@@ -40,4 +40,38 @@ fn the_login_opens_the_second_destination_whoever_keeps_it() {
         .expect("docker");
     let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(list.as_array().expect("a list").len(), 2);
+}
+
+#[test]
+fn a_login_that_opens_the_second_destination_alone_is_made_there() {
+    let rig = Rig::get();
+    let realm = rig.realm("{}");
+    let installation = Installation::on_realm(&realm, "carlo");
+    let user = installation.user().to_owned();
+    let second = format!("infncloud:/{user}/copies/VM1");
+    let installation = installation
+        .env("BACKUP_REMOTE", "/home/user/storage")
+        .env("COPY_REMOTE", &second);
+    installation.write("file", "content");
+    installation
+        .run(["config"])
+        .code(78)
+        .says("at the second destination ")
+        .says("Log in: docker compose run --rm -e DESTINATION=copy cloud-backup config");
+    let log_in = installation.command(["--env=DESTINATION=copy"], ["config"]);
+    attend(log_in, |request| {
+        rig.approve_unless_scripted(&request, &user);
+    })
+    .ok()
+    .says("delete it: ok");
+    installation.run(["config"]).ok();
+    installation.run(["backup", "/backup/dir1"]).ok();
+    installation.run(["copy"]).ok().says("1 snapshot copied");
+    let check = installation
+        .command(["--env=DESTINATION=copy"], ["check-refresh-token"])
+        .output()
+        .expect("docker");
+    Ended::of("check-refresh-token".to_owned(), &check)
+        .ok()
+        .says("The login is good for 29 days");
 }
