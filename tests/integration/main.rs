@@ -5,10 +5,12 @@
 // A test that cannot go on says so by a panic, in its helpers too.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod append_only;
 mod backup;
 mod commands;
 mod compose;
 mod doubles;
+mod external_clients;
 mod forget;
 mod forget_retention;
 mod hardships;

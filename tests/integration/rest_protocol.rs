@@ -8,7 +8,7 @@ use crate::harness::{Container, Installation};
 mod beyond;
 mod requests;
 mod scene;
-mod wire;
+pub mod wire;
 
 pub use scene::{Place, Scene};
 

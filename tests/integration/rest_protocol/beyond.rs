@@ -16,7 +16,9 @@ fn spellings() -> Vec<String> {
         for slash in ["/", "%2f", "%2F"] {
             all.push(format!("/{dots}{slash}{PLANTED}"));
             all.push(format!("/data/{dots}{slash}{dots}{slash}{PLANTED}"));
-            all.push(format!("/second/data/{dots}{slash}{dots}/{dots}{slash}{PLANTED}"));
+            all.push(format!(
+                "/second/data/{dots}{slash}{dots}/{dots}{slash}{PLANTED}"
+            ));
             all.push(format!("/.{slash}{dots}{slash}{PLANTED}"));
             all.push(format!("//{dots}{slash}{PLANTED}"));
         }
@@ -214,12 +216,16 @@ pub const CASES: &[Case] = &[
     Case {
         request: "a name of 300 bytes",
         expected: "an error",
-        run: |scene| Some(named(scene.port(), &"n".repeat(300)).replace("an error (500)", "an error")),
+        run: |scene| {
+            Some(named(scene.port(), &"n".repeat(300)).replace("an error (500)", "an error"))
+        },
     },
     Case {
         request: "a name of 2000 bytes",
         expected: "an error",
-        run: |scene| Some(named(scene.port(), &"n".repeat(2000)).replace("an error (500)", "an error")),
+        run: |scene| {
+            Some(named(scene.port(), &"n".repeat(2000)).replace("an error (500)", "an error"))
+        },
     },
     Case {
         request: "a name of 2 MB",
@@ -227,9 +233,11 @@ pub const CASES: &[Case] = &[
         run: |scene| {
             let path = format!("/keys/{}", "n".repeat(LARGE));
             let status = scene.port().raw("GET", &path);
-            Some(status.map_or("closed without an answer".to_owned(), |status| {
-                status.to_string()
-            }))
+            Some(
+                status.map_or("closed without an answer".to_owned(), |status| {
+                    status.to_string()
+                }),
+            )
         },
     },
     Case {

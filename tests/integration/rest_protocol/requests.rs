@@ -115,7 +115,11 @@ pub const CASES: &[Case] = &[
         request: "any request without the password, or with a wrong one",
         expected: "401",
         run: |scene| {
-            let requests = [("GET", "/config"), ("POST", "/config"), ("DELETE", "/keys/x")];
+            let requests = [
+                ("GET", "/config"),
+                ("POST", "/config"),
+                ("DELETE", "/keys/x"),
+            ];
             let logins = [None, Some((USERNAME, "wrong")), Some(("wrong", "wrong"))];
             let ends = requests.iter().flat_map(|(method, path)| {
                 logins.map(|login| {
@@ -301,9 +305,7 @@ pub const CASES: &[Case] = &[
     Case {
         request: "`GET /{type}/`, version 1 by its media type",
         expected: "200, an array of names",
-        run: |scene| {
-            list_of_version_1(scene, &[("Accept", "application/vnd.x.restic.rest.v1")])
-        },
+        run: |scene| list_of_version_1(scene, &[("Accept", "application/vnd.x.restic.rest.v1")]),
     },
     Case {
         request: "`GET /{type}/`, version 1 by no media type",

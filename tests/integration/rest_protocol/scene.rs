@@ -62,16 +62,24 @@ impl Scene {
         let content = self.server.exec(["rclone", "cat", &self.outside()]);
         assert_eq!(content.ok().stdout, SECRET, "{request}");
         let found = match &self.place {
-            Place::Directory => self
-                .server
-                .shell(&format!(
-                    "find / -path /proc -prune -o -name '*{PLANTED}*' -print"
-                ))
-                .stdout,
+            Place::Directory => {
+                self.server
+                    .shell(&format!(
+                        "find / -path /proc -prune -o -name '*{PLANTED}*' -print"
+                    ))
+                    .stdout
+            }
             Place::Objects { user } => {
                 let all = format!("infncloud:/{user}");
                 let filter = format!("--include=*{PLANTED}*");
-                let line = ["rclone", "lsf", "--recursive", "--files-only", &filter, &all];
+                let line = [
+                    "rclone",
+                    "lsf",
+                    "--recursive",
+                    "--files-only",
+                    &filter,
+                    &all,
+                ];
                 self.server.exec(line).ok().stdout
             }
         };

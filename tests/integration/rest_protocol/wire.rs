@@ -137,8 +137,11 @@ impl Port {
     pub fn begin(self, method: &str, path: &str, headers: &str) -> Begun {
         let mut stream = TcpStream::connect(self.0).expect("a connection");
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-        stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
-        let login = base64::engine::general_purpose::STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
+        stream
+            .set_write_timeout(Some(DEADLINE))
+            .expect("a deadline");
+        let login =
+            base64::engine::general_purpose::STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: server\r\nConnection: close\r\nAuthorization: Basic {login}\r\n{headers}\r\n"
         );
