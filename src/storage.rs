@@ -72,14 +72,11 @@ impl Server {
         }
         // The caller holds the lock of the volume, or the folder is its own: nobody else's socket is removed.
         let socket = listeners.socket.clone();
-        let (guarded_port, port) =
-            listeners
-                .port
-                .clone()
-                .map_or((None, None), |port| match settings.rest.append_only {
-                    true => (Some(port), None),
-                    false => (None, Some(port)),
-                });
+        let is_guarded = settings.rest.append_only;
+        let (guarded_port, port) = (
+            listeners.port.clone().filter(|_| is_guarded),
+            listeners.port.clone().filter(|_| !is_guarded),
+        );
         // The patched one is built on 1.58, and rclone listens on unix sockets from 1.61 on.
         let (addresses, passage) = if rclone.is_patched() {
             let (address, passage) = Passage::open(&socket, port.as_deref())?;

@@ -3,6 +3,8 @@
 //!
 //! The protocol: restic's documentation, "REST Backend". `login_rest_protocol.rs` does the same on object storage.
 
+use std::fmt::Write as _;
+
 use crate::harness::{Container, Installation};
 
 mod beyond;
@@ -23,8 +25,8 @@ pub struct Case {
     pub request: &'static str,
     /// What conformity, or a server that is careful, would give.
     pub expected: &'static str,
-    /// Does it and tells what happened, in the words of `expected` if that is what happened; `None`: not run here.
-    pub run: fn(&Scene) -> Option<String>,
+    /// Does it and tells what happened, in the words of `expected` if that is what happened.
+    pub run: fn(&Scene) -> String,
 }
 
 /// The rows of the documented table under this heading, cell by cell.
@@ -60,15 +62,16 @@ pub fn compare(scene: &Scene) {
         for (case, row) in cases.iter().zip(&documented) {
             assert_eq!(row[1], case.expected, "{}", case.request);
             let seen = match (case.run)(scene) {
-                None => NOT_RUN.to_owned(),
-                Some(seen) if seen == case.expected => HOLDS.to_owned(),
-                Some(seen) => seen,
+                seen if seen == case.expected => HOLDS.to_owned(),
+                seen => seen,
             };
             if seen != row[column] {
-                differences.push_str(&format!(
-                    "{}\n  documented: {}\n  seen: {seen}\n",
-                    case.request, row[column]
-                ));
+                let documented = &row[column];
+                let request = case.request;
+                let _ = writeln!(
+                    differences,
+                    "{request}\n  documented: {documented}\n  seen: {seen}"
+                );
             }
             scene.still_serves(case.request);
         }

@@ -15,7 +15,10 @@ fn blocks(text: &str) -> Vec<String> {
     for line in text.lines() {
         let last = blocks.last_mut().expect("a block");
         match line.strip_prefix("    ") {
-            Some(line) => *last += &format!("{line}\n"),
+            Some(line) => {
+                last.push_str(line);
+                last.push('\n');
+            }
             None if line.is_empty() && !last.is_empty() => last.push('\n'),
             None if last.is_empty() => (),
             None => blocks.push(String::new()),

@@ -27,7 +27,7 @@ fn spellings() -> Vec<String> {
     all
 }
 
-fn traversal(scene: &Scene) -> Option<String> {
+fn traversal(scene: &Scene) -> String {
     let mut taken = Vec::new();
     for path in spellings() {
         let mut upload = scene.port().begin("POST", &path, "Content-Length: 4\r\n");
@@ -43,21 +43,22 @@ fn traversal(scene: &Scene) -> Option<String> {
         assert!(ends.iter().all(Option::is_some), "no answer for {path}");
     }
     scene.nothing_outside_was_touched("traversal");
-    Some(if taken.is_empty() {
+    if taken.is_empty() {
         UNTOUCHED.to_owned()
     } else {
         taken.join("; ")
-    })
+    }
 }
 
 /// Stores under this name, and tells whether it is there then.
 fn named(port: Port, name: &str) -> String {
     let path = format!("/keys/{name}");
     let posted = port.post(&path, b"content").status;
-    match (posted, port.get(&path)) {
-        (200, got) => got.content(b"content"),
-        (status, got) if got.status >= 400 => end(status),
-        (status, got) => format!("{status}, and yet {}", got.status),
+    let got = port.get(&path);
+    match posted {
+        200 => got.content(b"content"),
+        status if got.status >= 400 => end(status),
+        status => format!("{status}, and yet {}", got.status),
     }
 }
 
@@ -71,9 +72,9 @@ fn half(port: Port, path: &str, content: &[u8]) -> Option<u16> {
 
 fn half_chunked(port: Port, path: &str, content: &[u8]) -> Option<u16> {
     let mut upload = port.begin("POST", path, "Transfer-Encoding: chunked\r\n");
-    let part = &content[..content.len() / 2];
-    upload.send(format!("{:x}\r\n", part.len()).as_bytes());
-    upload.send(part);
+    let chunk = &content[..content.len() / 2];
+    upload.send(format!("{:x}\r\n", chunk.len()).as_bytes());
+    upload.send(chunk);
     upload.send(b"\r\n");
     upload.end()
 }
@@ -84,17 +85,17 @@ fn left(port: Port, path: &str) -> String {
     let is_listed = listed.iter().any(|(name, _)| path.ends_with(name.as_str()));
     match (port.get(path), is_listed) {
         (got, false) if got.status == 404 => "nothing is stored".to_owned(),
-        (got, true) if got.status == 200 => format!("the half is stored"),
+        (got, true) if got.status == 200 => "the half is stored".to_owned(),
         (got, is_listed) => format!("{}, in the list: {is_listed}", got.status),
     }
 }
 
-/// A name for each byte's upload: what is stored is told by its first and last byte.
+/// A large content, all of this byte.
 fn filled(byte: u8) -> Vec<u8> {
     vec![byte; LARGE]
 }
 
-fn one_of_two(port: Port) -> Option<String> {
+fn one_of_two(port: Port) -> String {
     let path = format!("/locks/{}", name(50));
     let (slow, fast) = (filled(b'a'), filled(b'b'));
     let mut upload = port.begin("POST", &path, &format!("Content-Length: {LARGE}\r\n"));
@@ -103,17 +104,17 @@ fn one_of_two(port: Port) -> Option<String> {
     upload.send(&slow[LARGE / 2..]);
     let status = upload.end();
     let stored = port.get(&path).body;
-    Some(if stored == slow || stored == fast {
+    if stored == slow || stored == fast {
         "one of the two, whole".to_owned()
     } else {
         format!(
             "{}: a mixture of both",
             status.map_or("no answer".to_owned(), end)
         )
-    })
+    }
 }
 
-fn same_name_and_content(port: Port) -> Option<String> {
+fn same_name_and_content(port: Port) -> String {
     let path = format!("/locks/{}", name(51));
     let content = filled(b'c');
     let statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -125,14 +126,14 @@ fn same_name_and_content(port: Port) -> Option<String> {
             .collect()
     });
     let got = port.get(&path).content(&content);
-    Some(if statuses == [200; 8] {
+    if statuses == [200; 8] {
         got
     } else {
         format!("{statuses:?}, then {got}")
-    })
+    }
 }
 
-fn many_clients(port: Port) -> Option<String> {
+fn many_clients(port: Port) -> String {
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..16_u32)
             .map(|client| {
@@ -159,11 +160,11 @@ fn many_clients(port: Port) -> Option<String> {
             .flat_map(|one| one.join().expect("an end"))
             .collect()
     });
-    Some(if wrong.is_empty() {
+    if wrong.is_empty() {
         "each gets what it sent".to_owned()
     } else {
         wrong.join("; ")
-    })
+    }
 }
 
 pub const CASES: &[Case] = &[
@@ -178,11 +179,11 @@ pub const CASES: &[Case] = &[
         run: |scene| {
             let posted = scene.port().post("/data/..name", b"content").status;
             let beside = scene.port().get("/..name").status;
-            Some(match (posted, beside) {
+            match (posted, beside) {
                 (400.., _) => "an error".to_owned(),
                 (status, 200) => format!("{status}, stored as `/..name`, beside `data`"),
                 (status, _) => format!("{status}, stored"),
-            })
+            }
         },
     },
     Case {
@@ -197,7 +198,7 @@ pub const CASES: &[Case] = &[
                 scene.port().raw("DELETE", &path);
                 scene.nothing_outside_was_touched(&path);
             }
-            Some("an error, or it stays in the repository".to_owned())
+            "an error, or it stays in the repository".to_owned()
         },
     },
     Case {
@@ -205,39 +206,33 @@ pub const CASES: &[Case] = &[
         expected: "an error",
         run: |scene| {
             let posted = scene.port().post("/other/name", b"content").end();
-            Some(format!("{posted}, stored"))
+            format!("{posted}, stored")
         },
     },
     Case {
         request: "a name of 255 bytes",
         expected: "200, the content",
-        run: |scene| Some(named(scene.port(), &"n".repeat(255))),
+        run: |scene| named(scene.port(), &"n".repeat(255)),
     },
     Case {
         request: "a name of 300 bytes",
         expected: "an error",
-        run: |scene| {
-            Some(named(scene.port(), &"n".repeat(300)).replace("an error (500)", "an error"))
-        },
+        run: |scene| named(scene.port(), &"n".repeat(300)).replace("an error (500)", "an error"),
     },
     Case {
         request: "a name of 2000 bytes",
         expected: "an error",
-        run: |scene| {
-            Some(named(scene.port(), &"n".repeat(2000)).replace("an error (500)", "an error"))
-        },
+        run: |scene| named(scene.port(), &"n".repeat(2000)).replace("an error (500)", "an error"),
     },
     Case {
         request: "a name of 2 MB",
         expected: "431",
         run: |scene| {
             let path = format!("/keys/{}", "n".repeat(LARGE));
-            let status = scene.port().raw("GET", &path);
-            Some(
-                status.map_or("closed without an answer".to_owned(), |status| {
-                    status.to_string()
-                }),
-            )
+            match scene.port().raw("GET", &path) {
+                Some(status) => status.to_string(),
+                None => "closed without an answer".to_owned(),
+            }
         },
     },
     Case {
@@ -249,11 +244,11 @@ pub const CASES: &[Case] = &[
                 .begin("POST", "/keys/a%00b", "Content-Length: 4\r\n");
             upload.send(b"evil");
             let posted = upload.status();
-            Some(match posted {
+            match posted {
                 Some(400..) => "an error".to_owned(),
                 Some(status) => format!("{status}, stored"),
                 None => "no answer".to_owned(),
-            })
+            }
         },
     },
     Case {
@@ -263,10 +258,10 @@ pub const CASES: &[Case] = &[
             let path = format!("/data/{}", name(60));
             let posted = scene.port().post(&path, b"another content").status;
             let got = scene.port().get(&path).content(b"another content");
-            Some(match posted {
+            match posted {
                 400.. => "an error".to_owned(),
                 other => format!("{other}, stored: {got}"),
-            })
+            }
         },
     },
     Case {
@@ -277,10 +272,10 @@ pub const CASES: &[Case] = &[
             assert_eq!(scene.port().post(&path, b"first").status, 200);
             let posted = scene.port().post(&path, b"second").end();
             let got = scene.port().get(&path).body;
-            Some(format!(
+            format!(
                 "{posted}, {}",
                 if got == b"second" { "replaced" } else { "kept" }
-            ))
+            )
         },
     },
     Case {
@@ -289,7 +284,7 @@ pub const CASES: &[Case] = &[
         run: |scene| {
             let path = format!("/locks/{}", name(70));
             half(scene.port(), &path, &filled(b'h'));
-            Some(left(scene.port(), &path))
+            left(scene.port(), &path)
         },
     },
     Case {
@@ -301,7 +296,7 @@ pub const CASES: &[Case] = &[
                 half_chunked(scene.port(), &path, &filled(b'h')[..length]);
                 (format!("{length} bytes"), left(scene.port(), &path))
             });
-            common(ends.to_vec())
+            common(&ends)
         },
     },
     Case {
@@ -312,11 +307,11 @@ pub const CASES: &[Case] = &[
             assert_eq!(scene.port().post(&path, b"first").status, 200);
             half(scene.port(), &path, &filled(b'h'));
             let got = scene.port().get(&path);
-            Some(match got.status {
+            match got.status {
                 200 if got.body == b"first" => "what was there stays".to_owned(),
                 404 => "neither is there".to_owned(),
                 other => format!("{other}, {} bytes", got.body.len()),
-            })
+            }
         },
     },
     Case {
@@ -346,13 +341,13 @@ pub const CASES: &[Case] = &[
                 let answer = scene.port().ask(method, &path, &[], b"");
                 (format!("`{method}`"), answer.status.to_string())
             });
-            let before = common(ends.to_vec()).unwrap_or_default();
+            let before = common(&ends);
             scene.port().list("/keys/");
             let after = scene.port().head(&path).status;
-            Some(match before.as_str() {
+            match before.as_str() {
                 "404" => before,
                 _ => format!("{before}; after the next list {after}"),
-            })
+            }
         },
     },
     Case {
@@ -363,7 +358,7 @@ pub const CASES: &[Case] = &[
                 let answer = scene.port().ask(method, "/keys/name", &[], b"content");
                 (method.to_owned(), answer.status.to_string())
             });
-            common(ends.to_vec())
+            common(&ends)
         },
     },
 ];

@@ -11,7 +11,7 @@ pub const USERNAME: &str = "planted-user";
 pub const PASSWORD: &str = "planted-rest-password-3c9a";
 
 /// No answer takes longer.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The port of a server.
 #[derive(Debug, Clone, Copy)]
