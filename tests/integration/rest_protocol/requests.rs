@@ -172,7 +172,7 @@ pub const CASES: &[Case] = &[
         run: |scene| scene.port().get("/config").content(&content()),
     },
     Case {
-        request: "the same: `Content-Type`",
+        request: "`GET /config`: `Content-Type`",
         expected: "`binary/octet-stream`",
         run: |scene| format!("`{}`", scene.port().get("/config").content_type),
     },
@@ -284,7 +284,7 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
-        request: "the same: `Content-Type`",
+        request: "`GET /{type}/`, version 2: `Content-Type`",
         expected: "`application/vnd.x.restic.rest.v2`",
         run: |scene| {
             let (answer, _) = scene.port().list("/keys/");
