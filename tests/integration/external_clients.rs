@@ -1,11 +1,12 @@
 //! The files and lines of docs/external-clients.md, as they stand there, beside the shipped ones.
 //!
 //! No published image can be had where the tests run: in the place of a client's image stands ours, with nothing of ours in
-//! `PATH` but what the client's image has, or with the client mounted. Where that is none, restic does what it would do.
+//! `PATH`, or with the client mounted.
 
 mod documented;
 mod restic;
 mod rustic;
+mod vm;
 mod wrappers;
 
 use crate::harness::{Ended, RESTIC_PASSWORD, docker, image};

@@ -1,7 +1,11 @@
-//! resticprofile and backrest, neither of which can be had here: restic is called as their documentation says that they call
-//! it, in their service, with what their files hold.
+//! The programs that call restic: resticprofile, and backrest, which cannot be had here. In its place restic is called as
+//! its documentation says that it calls it, in its service, with what its files hold.
+
+use std::path::PathBuf;
+use std::process::Command;
 
 use super::documented::{file, json};
+use super::vm::{Vm, publish};
 use super::{Access, Scene};
 
 const STAND_IN: &str = "    environment:\n      PATH: /usr/bin:/bin\n";
@@ -16,53 +20,63 @@ fn restic(scene: &Scene, service: &str, env: &[String], args: &[String]) -> crat
     scene.project.compose(line.iter().map(String::as_str))
 }
 
-/// The value of a key of a table in the profile: this much of TOML is all that stands there.
-fn value(profile: &str, table: &str, key: &str) -> String {
-    let (_, rest) = profile.split_once(&format!("\n[{table}]\n")).expect(table);
-    let rest = rest.split("\n[").next().unwrap_or_default();
-    let found = rest.lines().find_map(|line| {
-        let (name, value) = line.split_once(" = ")?;
-        (name == key).then_some(value)
-    });
-    let value = found.expect(key);
-    let value = value.trim_matches(['[', ']']);
-    value.trim_matches('"').to_owned()
-}
-
+/// Today's resticprofile cannot be had here; what can is its first version, in Python, by the same author. It takes the
+/// profile as it stands, and makes the calls that today's documentation shows.
 #[test]
-fn the_calls_that_resticprofile_documents_for_the_profile_work() {
+fn the_profile_of_resticprofile_backs_up_and_forgets() {
     let scene = Scene::new("resticprofile", Access::Login, STAND_IN);
+    publish(&scene);
     let profile = file("profiles.toml");
     scene.project.write("profiles.toml", &profile);
     scene.project.compose(["up", "--detach"]).ok();
-    let of = |table: &str, key: &str| value(&profile, table, key);
-    // Its "Getting Started": flags of the profile, then those of the command, then the sources.
-    let common = [
-        format!("--password-file={}", of("default", "password-file")),
-        format!("--repo={}", of("default", "repository")),
-    ];
-    let call = |command: &str, more: &[String]| {
-        let args = [&[command.to_owned()], &common[..], more].concat();
-        restic(&scene, "resticprofile", &[], &args).ok()
+    let in_service = |line: &[&str]| {
+        let exec = ["exec", "--no-TTY", "resticprofile"];
+        scene.project.compose(exec.iter().chain(line).copied()).ok()
     };
-    call("init", &[]);
-    let tag = format!("--tag={}", of("default.backup", "tag"));
-    call("backup", &[tag, of("default.backup", "source")]);
-    scene.holds(1);
-    let within = format!("--keep-within={}", of("default.forget", "keep-within"));
-    assert_eq!(of("default.forget", "prune"), "true");
-    call("forget", &[within, "--prune".to_owned()]);
-    let mounted = scene
-        .project
-        .compose([
-            "exec",
-            "-T",
-            "resticprofile",
-            "cat",
-            "/resticprofile/profiles.toml",
-        ])
-        .ok();
+    let mounted = in_service(&["cat", "/resticprofile/profiles.toml"]);
     assert_eq!(mounted.stdout, profile);
+    // With the address and the password of the profile, as they are reached from there.
+    for value in [
+        "rest:http://cloud-backup:8080/",
+        "/run/secrets/restic-password",
+    ] {
+        assert!(profile.contains(&format!("\"{value}\"")), "{value}");
+    }
+    in_service(&[
+        "restic",
+        "init",
+        "--repo=rest:http://cloud-backup:8080/",
+        "--password-file=/run/secrets/restic-password",
+    ]);
+
+    let vm = Vm::new(&scene);
+    let here = profile
+        .replace("cloud-backup:8080", "127.0.0.1:8080")
+        .replace("/run/secrets/", "/root/")
+        .replace("/backup/dir1", "/srv/data");
+    let config = vm.write("profiles.toml", &vm.here(&here));
+    for command in ["backup", "snapshots", "forget"] {
+        let mut line = Command::new(resticprofile());
+        line.args(["--config".as_ref(), config.as_os_str(), command.as_ref()]);
+        line.env("RESTIC_REST_USERNAME", "vm1");
+        line.env("RESTIC_REST_PASSWORD", "a-long-random-word");
+        vm.run(&mut line)
+            .ok()
+            .says(&format!("Finished '{command}'"));
+    }
+    let snapshots = scene.snapshots();
+    assert_eq!(snapshots.len(), 1, "{snapshots:?}");
+    assert_eq!(snapshots[0]["tags"], serde_json::json!(["example"]));
+}
+
+/// Found in our own `PATH`, where `scripts/test` has its tools; the one of its process is another.
+fn resticprofile() -> PathBuf {
+    let path = std::env::var_os("PATH").expect("PATH");
+    let found = std::env::split_paths(&path).map(|folder| folder.join("resticprofile"));
+    let mut found = found.filter(|program| program.exists());
+    found
+        .next()
+        .expect("resticprofile of scripts/test-tools.txt in PATH")
 }
 
 #[test]
