@@ -142,6 +142,7 @@ struct Raw {
     restic_rest_password: Option<String>,
     restic_rest_port: Option<String>,
     restic_rest_anonymous: Option<String>,
+    restic_rest_append_only: Option<String>,
     container_name: Option<String>,
     max_snapshots: Option<String>,
     stop_grace: Option<String>,

@@ -51,6 +51,8 @@ pub struct Listeners {
 #[derive(Debug)]
 pub struct Server {
     service: Service,
+    /// Serves the port in its place, where the port is append-only.
+    guarded: Option<Service>,
     endpoint: Endpoint,
     /// Only where rclone knows no unix sockets.
     passage: Option<Passage>,
@@ -72,13 +74,18 @@ impl Server {
         }
         // The caller holds the lock of the volume, or the folder is its own: nobody else's socket is removed.
         let socket = listeners.socket.clone();
+        let is_guarded = settings.rest.append_only;
+        let (guarded_port, port) = (
+            listeners.port.clone().filter(|_| is_guarded),
+            listeners.port.clone().filter(|_| !is_guarded),
+        );
         // The patched one is built on 1.58, and rclone listens on unix sockets from 1.61 on.
         let (addresses, passage) = if rclone.is_patched() {
-            let (address, passage) = Passage::open(&socket, listeners.port.as_deref())?;
+            let (address, passage) = Passage::open(&socket, port.as_deref())?;
             (vec![address], Some(passage))
         } else {
             let unix = format!("unix://{}", socket.display());
-            let addresses = [unix].into_iter().chain(listeners.port.clone());
+            let addresses = [unix].into_iter().chain(port);
             (addresses.collect(), None)
         };
         let server = Self {
@@ -88,25 +95,23 @@ impl Server {
                 passage.is_none().then(|| socket.clone()),
                 EMPTY_LISTING,
             ),
+            guarded: guarded_port.map(|port| {
+                Service::start(
+                    append_only(serve(settings, &rclone, &[port])),
+                    settings.environment.redactor(),
+                    None,
+                    EMPTY_LISTING,
+                )
+            }),
             endpoint: Endpoint::socket(socket, &settings.rest.access)?,
             passage,
         };
-        server.answer().await?;
-        Ok(server)
-    }
-
-    async fn answer(&self) -> Result<()> {
-        let until = Instant::now() + START;
-        while Instant::now() < until {
-            if self.endpoint.answers().await {
-                return Ok(());
-            }
-            if let State::Waiting { last_words } = self.service.state() {
-                return Err(Error::ServerFailed { last_words });
-            }
-            tokio::time::sleep(POLL).await;
+        answer(&server.service, &server.endpoint).await?;
+        if let Some(guarded) = &server.guarded {
+            let port = Endpoint::loopback(settings.rest.port, &settings.rest.access)?;
+            answer(guarded, &port).await?;
         }
-        Err(Error::NoAnswer { after: START })
+        Ok(server)
     }
 
     /// Where it is reached.
@@ -123,8 +128,28 @@ impl Server {
 
     /// Lets it finish what it is doing, for at most this long.
     pub async fn stop(self, grace: Duration) {
-        self.service.stop(grace).await;
+        let guarded = async {
+            if let Some(guarded) = self.guarded {
+                guarded.stop(grace).await;
+            }
+        };
+        tokio::join!(self.service.stop(grace), guarded);
     }
+}
+
+/// Waits until it answers there.
+async fn answer(service: &Service, endpoint: &Endpoint) -> Result<()> {
+    let until = Instant::now() + START;
+    while Instant::now() < until {
+        if endpoint.answers().await {
+            return Ok(());
+        }
+        if let State::Waiting { last_words } = service.state() {
+            return Err(Error::ServerFailed { last_words });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Err(Error::NoAnswer { after: START })
 }
 
 /// The port of the server, as an address to listen on.
@@ -165,6 +190,14 @@ fn serve(settings: &Settings, rclone: &Rclone, addresses: &[String]) -> Invocati
             ),
         ]);
     }
+    invocation
+}
+
+/// The same server, by which objects can be added, and nothing but locks removed: rclone's `--append-only`.
+fn append_only(mut invocation: Invocation) -> Invocation {
+    let args = &mut invocation.args;
+    // Behind the names of the commands; a variable of the user's own does not go before it.
+    args.insert(2, "--append-only".into());
     invocation
 }
 

@@ -159,6 +159,9 @@ fn socket(volume: &Volume) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
 
 fn tell_access(settings: &Settings) {
     let port = settings.rest.port;
+    if settings.rest.append_only {
+        tracing::info!("port {port} is append-only: nothing but locks can be removed by it");
+    }
     match settings.rest.access {
         Access::Login { .. } => {
             tracing::info!("port {port} serves who has the user name and password");

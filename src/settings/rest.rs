@@ -14,6 +14,8 @@ pub struct Rest {
     pub port: u16,
     /// Whom the server lets in.
     pub access: Access,
+    /// Whether nothing can be removed or replaced by the port; our own jobs can do it all the same.
+    pub append_only: bool,
 }
 
 /// Whom the REST server lets in.
@@ -62,17 +64,16 @@ pub(super) fn parse(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Rest> {
             None
         }
     };
-    let anonymous = match raw.restic_rest_anonymous.as_deref().map(str::trim) {
+    let mut yes_or_no = |name, value: &Option<String>| match value.as_deref().map(str::trim) {
         None | Some("false") => Some(false),
         Some("true") => Some(true),
         Some(_) => {
-            problems.push(Problem::new(
-                "RESTIC_REST_ANONYMOUS",
-                "must be true or false",
-            ));
+            problems.push(Problem::new(name, "must be true or false"));
             None
         }
     };
+    let anonymous = yes_or_no("RESTIC_REST_ANONYMOUS", &raw.restic_rest_anonymous);
+    let append_only = yes_or_no("RESTIC_REST_APPEND_ONLY", &raw.restic_rest_append_only);
     let access = match (
         raw.restic_rest_username.clone(),
         raw.restic_rest_password.clone(),
@@ -111,8 +112,15 @@ pub(super) fn parse(raw: &Raw, problems: &mut Vec<Problem>) -> Option<Rest> {
             None
         }
     };
+    if let (Some(true), Some(Access::Local)) = (append_only, &access) {
+        problems.push(Problem::new(
+            "RESTIC_REST_APPEND_ONLY",
+            "is for the port, which is closed: set RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD too",
+        ));
+    }
     Some(Rest {
         port: port?,
         access: access?,
+        append_only: append_only?,
     })
 }

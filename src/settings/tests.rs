@@ -130,18 +130,20 @@ fn all_problems_are_told_in_one_message() {
         ("RESTIC_REST_PORT", "80"),
         ("RESTIC_REST_USERNAME", "user"),
         ("RESTIC_REST_ANONYMOUS", "yes"),
+        ("RESTIC_REST_APPEND_ONLY", "on"),
         ("STOP_GRACE", "1s"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
     ];
     assert_eq!(
         message(read(wrong)),
-        "the configuration has 9 problems:\n  \
+        "the configuration has 10 problems:\n  \
          BACKUP_BUCKET and BACKUP_BUCKET_PATH differ: they are two names of one setting\n  \
          BACKUP_REMOTE must be an absolute directory such as /home/user/storage or a remote of rclone such as name:path\n  \
          RESTIC_PASSWORD is missing: choose the password that encrypts the repository\n  \
          RESTIC_REST_PORT must be a number from 1024 to 65535; empty means 8080\n  \
          RESTIC_REST_ANONYMOUS must be true or false\n  \
+         RESTIC_REST_APPEND_ONLY must be true or false\n  \
          RESTIC_REST_PASSWORD is missing though RESTIC_REST_USERNAME is set\n  \
          STOP_GRACE must be a time of at least 5s, such as 30s\n  \
          LOG_FORMAT must be text or json\n  \
@@ -167,6 +169,7 @@ fn an_empty_value_is_an_unset_one() {
         "RESTIC_REST_PASSWORD",
         "RESTIC_REST_PORT",
         "RESTIC_REST_ANONYMOUS",
+        "RESTIC_REST_APPEND_ONLY",
         "OIDC_TOKEN_CHECK_URL",
         "BACKUP_CHECK_URL",
         "COPY_CHECK_URL",
@@ -283,6 +286,19 @@ fn the_port_is_one_that_a_user_may_open() {
             "{text}: {said}"
         );
     }
+}
+
+#[test]
+fn append_only_is_for_a_port_that_is_open() {
+    let on = ("RESTIC_REST_APPEND_ONLY", "true");
+    let open = local_with(&[("RESTIC_REST_ANONYMOUS", "true"), on]);
+    assert!(open.unwrap().rest.append_only);
+    assert!(!local_with(&[]).unwrap().rest.append_only);
+    assert_eq!(
+        message(local_with(&[on])),
+        "the configuration has a problem: RESTIC_REST_APPEND_ONLY is for the port, which is closed: set \
+         RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD too"
+    );
 }
 
 #[test]

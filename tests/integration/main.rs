@@ -5,12 +5,14 @@
 // A test that cannot go on says so by a panic, in its helpers too.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod append_only;
 mod backup;
 mod commands;
 mod compose;
 mod copy;
 mod documented;
 mod doubles;
+mod external_clients;
 mod forget;
 mod forget_retention;
 mod hardships;
@@ -28,6 +30,7 @@ mod login_main_job;
 mod login_outage;
 mod login_password;
 mod login_renewal;
+mod login_rest_protocol;
 mod login_restore;
 mod login_rotation;
 mod login_secrets;
@@ -41,6 +44,7 @@ mod process_model;
 mod project;
 mod recovery_kit;
 mod report;
+mod rest_protocol;
 mod restic_job;
 mod restore;
 mod rig;

@@ -4,7 +4,7 @@ use crate::harness::{RESTIC_PASSWORD, docker, image};
 use crate::healthchecks::Healthchecks;
 use crate::project::{Project, shipped};
 
-mod daemon;
+pub mod daemon;
 
 use daemon::{Configuration, Section};
 

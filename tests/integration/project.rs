@@ -95,8 +95,15 @@ impl Project {
         }
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    /// A file of the folder, whether it is there or not.
+    pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
+    }
+
+    /// Writes a file of the folder.
+    #[track_caller]
+    pub fn write(&self, file: &str, content: &str) {
+        std::fs::write(self.path(file), content).expect("a written file");
     }
 
     /// The name of the server's container.

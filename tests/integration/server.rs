@@ -180,6 +180,32 @@ fn the_port_serves_everybody_only_on_the_users_word() {
 }
 
 #[test]
+fn with_rclones_own_users_the_containers_jobs_are_refused_as_documented() {
+    let other = "two:$apr1$636XIOSm$Dp9.PdViSBL8xspkeU2KM1";
+    for (variable, value, said) in [
+        (
+            "RCLONE_HTPASSWD",
+            "/home/user/htpasswd",
+            "the server refuses RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD",
+        ),
+        (
+            "RCLONE_PRIVATE_REPOS",
+            "true",
+            "the server answered 403 for the config",
+        ),
+    ] {
+        let installation = Installation::new()
+            .env("RESTIC_REST_USERNAME", "one")
+            .env("RESTIC_REST_PASSWORD", "planted-rest-password-3c9a")
+            .env(variable, value);
+        let line = format!("echo '{other}' >/home/user/htpasswd");
+        installation.run_program("sh", ["-c", &line]).ok();
+        let server = installation.start(["start-server"]);
+        server.wait_for(said, |server| server.logs().contains(said));
+    }
+}
+
+#[test]
 fn the_port_is_the_one_that_is_set() {
     let installation = Installation::new()
         .env("RESTIC_REST_ANONYMOUS", "true")

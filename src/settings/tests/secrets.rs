@@ -87,7 +87,7 @@ fn a_secret_in_the_place_of_its_file_is_not_shown() {
     assert!(!said.contains("planted"), "{said}");
 }
 
-const NAMES: [&str; 38] = [
+const NAMES: [&str; 39] = [
     "AAI_USER",
     "OIDC_PASSWORD",
     "BACKUP_BUCKET",
@@ -109,6 +109,7 @@ const NAMES: [&str; 38] = [
     "RESTIC_REST_PASSWORD",
     "RESTIC_REST_PORT",
     "RESTIC_REST_ANONYMOUS",
+    "RESTIC_REST_APPEND_ONLY",
     "RESTIC_HOST",
     "MAX_SNAPSHOTS",
     "OIDC_TOKEN_CHECK_URL",
