@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::endpoint::Endpoint;
@@ -48,6 +48,7 @@ pub struct Repository<'a> {
     endpoint: &'a Endpoint,
     restic: PathBuf,
     presence: Presence,
+    password: &'a SecretString,
     /// Whom restic trusts, for repositories that the user names himself.
     trust: Vec<(String, String)>,
 }
@@ -78,6 +79,7 @@ impl<'a> Repository<'a> {
     ) -> Result<Self> {
         let restic = find_program("restic", settings.environment.path())?;
         Ok(Self {
+            password: settings.restic_password()?,
             settings,
             volume,
             endpoint,
@@ -93,10 +95,7 @@ impl<'a> Repository<'a> {
         let mut env = self.settings.environment.for_restic();
         let ours = [
             ("RESTIC_REPOSITORY", self.endpoint.restic_url().to_owned()),
-            (
-                "RESTIC_PASSWORD",
-                self.settings.restic_password.expose_secret().to_owned(),
-            ),
+            ("RESTIC_PASSWORD", self.password.expose_secret().to_owned()),
         ];
         env.extend(self.trust.iter().cloned());
         env.extend(

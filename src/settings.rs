@@ -16,10 +16,12 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Error, Result};
 use crate::log::{Format, Logging};
+use crate::place::Place;
 use crate::trust::Trust;
 
 mod checks;
 mod environment;
+mod file;
 mod login;
 mod remote;
 mod rest;
@@ -80,8 +82,8 @@ pub struct Settings {
     pub login: Option<Login>,
     /// Whom to trust beside the system's certificate authorities.
     pub trust: Trust,
-    /// The key of the repository.
-    pub restic_password: SecretString,
+    /// The key of the repository; on a host it may be missing, see [`Self::restic_password`].
+    restic_password: Option<SecretString>,
     /// How the REST server is reached.
     pub rest: Rest,
     /// Where each job reports.
@@ -179,11 +181,8 @@ impl Settings {
             },
             &mut problems,
         );
-        if raw.restic_password.is_none() {
-            problems.push(Problem::new(
-                "RESTIC_PASSWORD",
-                "is missing: choose the password that encrypts the repository",
-            ));
+        if raw.restic_password.is_none() && Place::here() == Place::Image {
+            problems.push(no_restic_password());
         }
         let environment = Environment::new(vars);
         let login = login::parse(&raw, remote.as_ref(), &environment, &mut problems);
@@ -195,13 +194,13 @@ impl Settings {
         let checks = Checks::parse(environment.vars(), &mut warnings);
 
         let home = raw.home();
-        match (remote, raw.restic_password, rest) {
-            (Some(remote), Some(password), Some(rest)) if problems.is_empty() => Ok(Self {
+        match (remote, rest) {
+            (Some(remote), Some(rest)) if problems.is_empty() => Ok(Self {
                 home,
                 remote,
                 login,
                 trust,
-                restic_password: password.into(),
+                restic_password: raw.restic_password.map(Into::into),
                 rest,
                 checks,
                 container: raw
@@ -218,7 +217,35 @@ impl Settings {
     }
 }
 
+/// The variables of this process; on a host those of its settings file beside them, as far as it can be read.
+#[must_use]
+pub fn variables() -> Vec<(OsString, OsString)> {
+    let mut all = file::variables().unwrap_or_default();
+    all.extend(std::env::vars_os());
+    all
+}
+
+fn no_restic_password() -> Problem {
+    Problem::new(
+        "RESTIC_PASSWORD",
+        "is missing: choose the password that encrypts the repository",
+    )
+}
+
 impl Settings {
+    /// The settings of this process, by [`variables`].
+    pub fn of_process() -> Result<Self> {
+        file::variables().map_err(|problem| Error::Settings(vec![problem]))?;
+        Self::from_vars(variables())
+    }
+
+    /// The key of the repository. In the image it is known to be there; a host may have the login alone.
+    pub fn restic_password(&self) -> Result<&SecretString> {
+        self.restic_password
+            .as_ref()
+            .ok_or_else(|| Error::Settings(vec![no_restic_password()]))
+    }
+
     /// The time zone of schedules: `TZ`, else the system's. A wrong one is an error only where it is asked for.
     pub fn zone(&self) -> Result<TimeZone> {
         self.environment

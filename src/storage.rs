@@ -17,9 +17,11 @@ use crate::supervise::{Invocation, Service, State};
 use crate::volume::Volume;
 
 pub mod config;
+mod ini;
 mod passage;
 mod patched;
 pub mod probe;
+pub mod profile;
 mod rclone;
 mod supply;
 
