@@ -21,6 +21,7 @@ mod job_reports;
 mod locks;
 mod login_check;
 mod login_config;
+mod login_host;
 mod login_main_job;
 mod login_outage;
 mod login_password;
