@@ -94,7 +94,8 @@ impl Host {
     /// Writes a file as an editor does: a file that is there keeps its mode, another one is for the user alone.
     fn write(&self, file: &str, content: &str) {
         let content = format!("--env=CONTENT={content}");
-        let script = format!("umask 077; mkdir -p \"$(dirname {file})\"; printf '%s' \"$CONTENT\" >{file}");
+        let script =
+            format!("umask 077; mkdir -p \"$(dirname {file})\"; printf '%s' \"$CONTENT\" >{file}");
         docker(["exec", &content, &self.container.id, "bash", "-c", &script]).ok();
     }
 }

@@ -38,7 +38,7 @@ fn content(text: &str) -> String {
     text.lines()
         .filter_map(|line| line.strip_prefix("    "))
         .filter(|line| !line.starts_with("$ "))
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect()
 }
 
@@ -79,8 +79,11 @@ impl Walk {
 
     /// The document's user, with her bucket, as the rig has her.
     fn in_our_names(&self, text: &str) -> String {
-        text.replace("infncloud:/mrossi", &format!("infncloud:/{}", self.login.user))
-            .replace("AAI_USER=mrossi", &format!("AAI_USER={}", self.login.user))
+        text.replace(
+            "infncloud:/mrossi",
+            &format!("infncloud:/{}", self.login.user),
+        )
+        .replace("AAI_USER=mrossi", &format!("AAI_USER={}", self.login.user))
     }
 
     fn copy_out(&self, line: &str) -> String {
@@ -120,7 +123,10 @@ impl Walk {
             let end = self.line(line);
             match line {
                 "cloud-backup config" => {
-                    assert!(end.contains("Storage: listing, writing and deleting in"), "{end}");
+                    assert!(
+                        end.contains("Storage: listing, writing and deleting in"),
+                        "{end}"
+                    );
                     assert!(end.contains("    rclone lsf infncloud:/"), "{end}");
                     assert!(!end.contains("docker"), "{end}");
                 }
@@ -145,12 +151,18 @@ impl Walk {
         for line in typed(section("## restic")) {
             let end = self.line(line);
             if line.starts_with("install ") {
-                self.write("~/.config/cloud-backup/restic-password", "planted-restic-word\n");
+                self.write(
+                    "~/.config/cloud-backup/restic-password",
+                    "planted-restic-word\n",
+                );
             } else if line == "restic snapshots" {
                 assert!(end.contains("/home/mrossi/documents"), "{end}");
             }
         }
-        assert_eq!(self.reads("~/restored/home/mrossi/documents/notes/todo.txt"), "old\n");
+        assert_eq!(
+            self.reads("~/restored/home/mrossi/documents/notes/todo.txt"),
+            "old\n"
+        );
     }
 
     fn duplicity(&mut self) {
@@ -198,7 +210,9 @@ impl Walk {
     fn every_night(&mut self) {
         let text = section("## Every night");
         let check = self.healthchecks.url_for_containers();
-        let added = format!("printf '%s\\n' KEEP_FULL=1 CHECK_URL={check} >>~/.config/cloud-backup/duplicity");
+        let added = format!(
+            "printf '%s\\n' KEEP_FULL=1 CHECK_URL={check} >>~/.config/cloud-backup/duplicity"
+        );
         self.host.bash(&added).ok();
         let told = self.healthchecks.signals().len();
         for line in typed(text) {
@@ -206,7 +220,10 @@ impl Walk {
         }
         assert_eq!(self.healthchecks.signals()[told..], ["start", "0"]);
         let body = self.healthchecks.last_body();
-        assert!(body.starts_with("Successful backup of /home/mrossi/documents\n\n"), "{body}");
+        assert!(
+            body.starts_with("Successful backup of /home/mrossi/documents\n\n"),
+            "{body}"
+        );
         assert_eq!(self.full_backups(), 1);
         for line in content(text).lines() {
             let (times, command) = line.split_at(line.find('/').expect("a path"));
@@ -220,7 +237,10 @@ impl Walk {
                 .ok();
             self.done += 1;
         }
-        assert_eq!(self.healthchecks.signals()[told + 2..], ["start", "0", "start", "0"]);
+        assert_eq!(
+            self.healthchecks.signals()[told + 2..],
+            ["start", "0", "start", "0"]
+        );
     }
 }
 
@@ -251,6 +271,9 @@ fn the_lines_of_the_manual_way_work_as_they_stand_there() {
 
 #[test]
 fn no_other_section_has_lines() {
-    let in_sections: usize = SECTIONS.map(|heading| typed(section(heading)).len()).iter().sum();
+    let in_sections: usize = SECTIONS
+        .map(|heading| typed(section(heading)).len())
+        .iter()
+        .sum();
     assert_eq!(in_sections, typed(DOCS).len());
 }

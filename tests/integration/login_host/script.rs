@@ -65,24 +65,44 @@ impl Scene {
 fn what_goes_wrong_is_reported_and_a_report_that_fails_is_not() {
     let scene = Scene::new();
     let (end, signals, body) = scene.run("");
-    end.ok().says("EncryptedSignedByKey").says("Successful backup");
+    end.ok()
+        .says("EncryptedSignedByKey")
+        .says("Successful backup");
     assert_eq!(signals, ["start", "0"]);
-    assert!(body.starts_with("Successful backup of /home/mrossi/documents\n\n"), "{body}");
+    assert!(
+        body.starts_with("Successful backup of /home/mrossi/documents\n\n"),
+        "{body}"
+    );
     assert!(body.contains("Errors 0"), "{body}");
 
     let (end, ..) = scene.run(&format!("CHECK_URL={}", refusing_url()));
     end.ok().says("the report was not delivered");
 
-    scene.fails("DIRECTORY=~/nowhere", 78, "Backup of /home/mrossi/nowhere failed: there is no such directory");
+    scene.fails(
+        "DIRECTORY=~/nowhere",
+        78,
+        "Backup of /home/mrossi/nowhere failed: there is no such directory",
+    );
     scene.fails("GPG_KEY=", 78, "Backup failed: GPG_KEY is not set in ");
     scene.fails(
         "DESTINATION=rclone://infncloud:/mrossi/duplicity",
         78,
         "Backup of /home/mrossi/documents failed: the configuration has ",
     );
-    scene.fails("GPG_KEY=0123456789ABCDEF", 31, "Backup of /home/mrossi/documents failed: duplicity ended with code 31");
-    scene.host.bash("install -m 000 /dev/null ~/documents/secret").ok();
-    scene.fails("", 1, "Backup of /home/mrossi/documents is not complete: 1 files could not be read");
+    scene.fails(
+        "GPG_KEY=0123456789ABCDEF",
+        31,
+        "Backup of /home/mrossi/documents failed: duplicity ended with code 31",
+    );
+    scene
+        .host
+        .bash("install -m 000 /dev/null ~/documents/secret")
+        .ok();
+    scene.fails(
+        "",
+        1,
+        "Backup of /home/mrossi/documents is not complete: 1 files could not be read",
+    );
     scene.fails(
         "DEADLINE=1 DIRECTORY=/usr",
         124,
@@ -90,23 +110,30 @@ fn what_goes_wrong_is_reported_and_a_report_that_fails_is_not() {
     );
 
     scene.host.bash(&format!("chmod 644 {SETTINGS}")).ok();
-    scene.host.bash("duplicity-backup").code(78).says("mode 0600");
+    scene
+        .host
+        .bash("duplicity-backup")
+        .code(78)
+        .says("mode 0600");
 }
 
 #[test]
 fn a_run_beside_another_one_is_skipped_and_one_that_is_ended_is_reported() {
     let scene = Scene::new();
-    // Hangs where it looks whether there are credentials: so the second run meets it.
+    // More than a second's work.
     scene.set("DIRECTORY=/usr DESTINATION=file:///home/mrossi/other");
     let script = format!(
         "duplicity-backup & first=$!; sleep 1; duplicity-backup; echo second $?; kill -TERM $first; wait $first; echo first $?; \
-         sleep 0.5; pgrep -c duplicity; ls /tmp | grep -c ^tmp; flock --nonblock {SETTINGS} echo free"
+         sleep 0.5; echo left $(cat /proc/[0-9]*/comm | grep -c ^duplicity) $(ls /tmp | wc -l); flock --nonblock {SETTINGS} echo free"
     );
     let end = scene.host.bash(&script).ok();
-    for line in ["second 75\n", "first 143\n", "free\n"] {
+    for line in ["second 75\n", "first 143\n", "left 0 0\n", "free\n"] {
         assert!(end.stdout.contains(line), "{}", end.all());
     }
     assert_eq!(scene.healthchecks.signals(), ["start", "log", "143"]);
     let body = scene.healthchecks.last_body();
-    assert!(body.starts_with("Backup of /usr failed: it was interrupted by SIGTERM\n"), "{body}");
+    assert!(
+        body.starts_with("Backup of /usr failed: it was interrupted by SIGTERM\n"),
+        "{body}"
+    );
 }
