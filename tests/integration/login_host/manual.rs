@@ -1,11 +1,11 @@
-//! Each line of docs/manual.md, in its order, as it stands there; it plays on one host.
+//! Each line of docs/manual.md, in its order, as it stands there, on a host for each half.
 
 use std::process::Command;
 
 use super::{HOME, Host, Login, run};
 use crate::harness::{docker, image};
 use crate::healthchecks::Healthchecks;
-use crate::rig::Rig;
+use crate::rig::{Realm, Rig};
 
 const DOCS: &str = include_str!("../../../docs/manual.md");
 /// The image as the document names it.
@@ -46,6 +46,7 @@ fn content(text: &str) -> String {
 struct Walk {
     host: Host,
     login: Login,
+    realm: Realm,
     healthchecks: Healthchecks,
     /// The lines so far that change the shell, for those after them.
     shell: String,
@@ -53,6 +54,19 @@ struct Walk {
 }
 
 impl Walk {
+    /// Refresh tokens are of one use: a second use of one would end the login.
+    fn new(rig: &Rig) -> Self {
+        let realm = rig.realm(r#"{"rotate": true}"#);
+        Self {
+            host: Host::on(rig),
+            login: Login::of(&realm),
+            realm,
+            healthchecks: Healthchecks::start(),
+            shell: String::new(),
+            done: 0,
+        }
+    }
+
     /// Runs the line, and gives what it printed.
     #[track_caller]
     fn line(&mut self, line: &str) -> String {
@@ -166,6 +180,7 @@ impl Walk {
     }
 
     fn duplicity(&mut self) {
+        self.todo("old\n");
         let text = section("## duplicity");
         let settings = content(text);
         assert_eq!(settings.lines().count(), 4, "{settings}");
@@ -244,36 +259,44 @@ impl Walk {
     }
 }
 
+fn lines_of(headings: &[&str]) -> usize {
+    let all = headings.iter().map(|heading| typed(section(heading)).len());
+    all.sum()
+}
+
 #[test]
-fn the_lines_of_the_manual_way_work_as_they_stand_there() {
-    let rig = Rig::get();
-    let realm = rig.realm(r#"{"rotate": true}"#);
-    let mut walk = Walk {
-        host: Host::on(&rig),
-        login: Login::of(&realm),
-        healthchecks: Healthchecks::start(),
-        shell: String::new(),
-        done: 0,
-    };
+fn the_lines_for_the_login_and_for_restic_work_as_they_stand_there() {
+    let mut walk = Walk::new(&Rig::get());
     for line in typed(section("## The programs")) {
         walk.line(line);
     }
     walk.the_login();
     walk.restic();
+    assert_eq!(walk.done, lines_of(&SECTIONS[..3]));
+}
+
+#[test]
+fn the_lines_for_duplicity_and_for_every_night_work_as_they_stand_there() {
+    let mut walk = Walk::new(&Rig::get());
+    walk.host = walk.host.installed();
+    let check = walk.healthchecks.url_for_containers();
+    let file = format!("{}OIDC_TOKEN_CHECK_URL={check}\n", walk.login.file());
+    walk.host.write("~/.config/cloud-backup/env", &file);
+    let config = walk.host.attended("cloud-backup config", &walk.login.user);
+    config.ok();
+    walk.host
+        .bash("cloud-backup credential-process >/dev/null")
+        .ok();
+    let refreshed = walk.realm.count("refreshed");
     walk.duplicity();
+    let now = walk.realm.count("refreshed");
+    assert_eq!(now, refreshed, "rclone was started dozens of times");
     walk.every_night();
     // The full backup of the day before yesterday is one more line; two are of cron.
-    assert_eq!(walk.done, typed(DOCS).len() + 1 + 2);
-    // The login service has seen one client, and few refreshes for some fifty calls of rclone.
-    let refreshed = realm.count("refreshed");
-    assert!(refreshed < 15, "{refreshed}");
+    assert_eq!(walk.done, lines_of(&SECTIONS[3..]) + 1 + 2);
 }
 
 #[test]
 fn no_other_section_has_lines() {
-    let in_sections: usize = SECTIONS
-        .map(|heading| typed(section(heading)).len())
-        .iter()
-        .sum();
-    assert_eq!(in_sections, typed(DOCS).len());
+    assert_eq!(lines_of(&SECTIONS), typed(DOCS).len());
 }
