@@ -1,13 +1,15 @@
 //! `credential-process`: the storage's credentials as the AWS SDKs and tools want them of an external process.
 //!
-//! A program asks at each of its starts, and duplicity starts rclone for each of its files. So where no server keeps
-//! credentials they are saved until a third of their life is left, and of calls side by side one alone renews.
+//! A program asks at each of its starts, and duplicity starts rclone for each of its files. So on a host, where no server
+//! keeps credentials, they are saved until a third of their life is left, and of calls side by side one alone renews. In
+//! the image none are saved: its volume holds no secret in the clear.
 
 use std::io::Write;
 use std::time::Duration;
 
 use crate::credentials::{self, Credentials};
 use crate::error::{Error, Result};
+use crate::place::Place;
 use crate::settings::Settings;
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
@@ -27,7 +29,11 @@ pub(super) async fn run() -> Result<u8> {
     crate::log::start(settings.logging.warnings_only());
     let volume = Volume::open(&settings.home)?;
     let mut interrupts = Interrupts::new()?;
-    let end = match Saved::find(&settings, &volume)? {
+    let saved = match Place::here() {
+        Place::Host => Saved::find(&settings, &volume)?,
+        Place::Image => None,
+    };
+    let end = match saved {
         Some(saved) => of_saved(&settings, &volume, &saved, &mut interrupts).await?,
         None => renewed(&settings, &volume, PATIENCE, &mut interrupts).await?,
     };

@@ -290,7 +290,7 @@ fn the_lines_for_duplicity_and_for_every_night_work_as_they_stand_there() {
     let refreshed = walk.realm.count("refreshed");
     walk.duplicity();
     let now = walk.realm.count("refreshed");
-    assert_eq!(now, refreshed, "rclone was started dozens of times");
+    assert_eq!(now, refreshed, "for all the starts of rclone");
     walk.every_night();
     // The full backup of the day before yesterday is one more line; two are of cron.
     assert_eq!(walk.done, lines_of(&SECTIONS[3..]) + 1 + 2);
