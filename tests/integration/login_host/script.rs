@@ -73,7 +73,7 @@ fn what_goes_wrong_is_reported_and_a_report_that_fails_is_not() {
     );
     assert!(body.contains("Errors 0"), "{body}");
     let stored = scene.host.bash("ls ~/store").ok().stdout;
-    let encrypted = |name: &str| name.ends_with(".gpg");
+    let encrypted = |name: &str| name.rsplit('.').next() == Some("gpg");
     assert!(
         stored.lines().count() > 2 && stored.lines().all(encrypted),
         "{stored}"
