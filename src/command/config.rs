@@ -64,8 +64,11 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     write_files(&settings.home, login)?;
     let store = Store::new(&settings.home);
     store.tidy()?;
-    let has_login = store.current(&login.account)?.is_some();
-    if has_login && !force && works(settings, &volume, interrupts).await? {
+    let current = store.current(&login.account)?;
+    if let Some(current) = &current {
+        Store::complete(current, &login.issuer)?;
+    }
+    if current.is_some() && !force && works(settings, &volume, interrupts).await? {
         say("The login works and is kept (config --force makes a new one).");
         return prove::chain(settings, &volume, None, &next, interrupts).await;
     }
