@@ -72,9 +72,9 @@ pub fn run(cli: Cli) -> Result<u8> {
     end
 }
 
-/// The settings of the process environment; wrong ones that do no harm are told on standard error.
+/// The settings of this process; wrong ones that do no harm are told on standard error.
 fn settings() -> Result<Settings> {
-    let settings = Settings::from_vars(std::env::vars_os())?;
+    let settings = Settings::of_process()?;
     for warning in &settings.warnings {
         crate::log::say(format_args!("cloud-backup: warning: {warning}"));
     }

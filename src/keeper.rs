@@ -27,9 +27,9 @@ mod renewal;
 mod terms;
 
 pub use neighbour::Neighbour;
+pub use terms::Terms;
 
 use following::Following;
-use terms::Terms;
 
 /// What an end takes beside the patience with the agent's requests: its grace after SIGTERM, and some.
 const END: Duration = Duration::from_secs(3);

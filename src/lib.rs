@@ -22,6 +22,7 @@ pub mod jwt;
 pub mod keeper;
 pub mod log;
 pub mod moment;
+pub mod place;
 pub mod plan;
 pub mod privileges;
 pub mod reading;
@@ -49,6 +50,7 @@ const USAGE: u8 = 64;
 #[must_use]
 pub fn run(args: &[OsString]) -> ExitCode {
     supervise::withhold_hangup();
+    place::Place::find();
     if args.get(1).is_some_and(|arg| arg == supervise::BOUND) {
         return supervise::become_bound(&args[2..]).unwrap_or_else(|error| {
             crate::log::say(format_args!(

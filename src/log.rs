@@ -4,6 +4,8 @@ use std::io::Write;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::place::Place;
+
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -43,9 +45,12 @@ impl Default for Logging {
     }
 }
 
-/// Says a line to the user on standard error. Nobody listening is no reason to end: `eprintln!` would panic.
+/// Says a line to the user on standard error, with what to type as it is typed here ([`Place::typed`]).
+///
+/// Nobody listening is no reason to end: `eprintln!` would panic.
 pub fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let line = line.to_string();
+    let _ = writeln!(std::io::stderr(), "{}", Place::here().typed(&line));
 }
 
 /// Begins to log; a second call changes nothing.

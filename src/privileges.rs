@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::settings::Environment;
 
 /// The image's Dockerfile sets it to the user that owns the volume.
-const USER_VARIABLE: &str = "CLOUD_BACKUP_USER";
+pub(crate) const USER_VARIABLE: &str = "CLOUD_BACKUP_USER";
 
 /// Who runs everything here: the image's user, else whoever we are.
 #[must_use]

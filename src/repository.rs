@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::endpoint::Endpoint;
@@ -51,6 +51,7 @@ pub struct Repository<'a> {
     endpoint: &'a Endpoint,
     restic: PathBuf,
     presence: Arc<Presence>,
+    password: &'a SecretString,
     /// The repository whose snapshots are copied to this one.
     source: Option<&'a Repository<'a>>,
     /// Whom restic trusts, for repositories that the user names himself.
@@ -83,6 +84,7 @@ impl<'a> Repository<'a> {
     ) -> Result<Self> {
         let restic = find_program("restic", settings.environment.path())?;
         Ok(Self {
+            password: settings.restic_password()?,
             settings,
             volume,
             endpoint,
@@ -96,13 +98,13 @@ impl<'a> Repository<'a> {
     /// The repository behind another endpoint, for snapshots of this one to be copied there.
     ///
     /// Both are this run's: restic gets both, and stale locks are removed from both.
-    #[must_use]
     pub fn copying_to<'b>(
         &'b self,
         settings: &'b Settings,
         endpoint: &'b Endpoint,
-    ) -> Repository<'b> {
-        Repository {
+    ) -> Result<Repository<'b>> {
+        Ok(Repository {
+            password: settings.restic_password()?,
             settings,
             volume: self.volume,
             endpoint,
@@ -110,7 +112,7 @@ impl<'a> Repository<'a> {
             presence: Arc::clone(&self.presence),
             source: Some(self),
             trust: self.trust.clone(),
-        }
+        })
     }
 
     /// What it was opened with.
@@ -125,10 +127,7 @@ impl<'a> Repository<'a> {
         let mut env = self.settings.environment.for_restic();
         let ours = [
             ("RESTIC_REPOSITORY", self.endpoint.restic_url().to_owned()),
-            (
-                "RESTIC_PASSWORD",
-                self.settings.restic_password.expose_secret().to_owned(),
-            ),
+            ("RESTIC_PASSWORD", self.password.expose_secret().to_owned()),
         ];
         env.extend(self.trust.iter().cloned());
         env.extend(
@@ -157,7 +156,7 @@ impl<'a> Repository<'a> {
     fn as_source(&self) -> [(String, String); 2] {
         [
             ("REPOSITORY", self.endpoint.restic_url()),
-            ("PASSWORD", self.settings.restic_password.expose_secret()),
+            ("PASSWORD", self.password.expose_secret()),
         ]
         .map(|(name, value)| (format!("{OF_SOURCE}{name}"), value.to_owned()))
     }

@@ -21,6 +21,7 @@ use crate::trust::Trust;
 mod checks;
 mod destination;
 mod environment;
+mod file;
 mod login;
 mod remote;
 mod rest;
@@ -91,8 +92,8 @@ pub struct Settings {
     pub login: Option<Login>,
     /// Whom to trust beside the system's certificate authorities.
     pub trust: Trust,
-    /// The key of the repository.
-    pub restic_password: SecretString,
+    /// The key of the repository; on a host it may be missing, see [`Self::restic_password`].
+    restic_password: Option<SecretString>,
     /// How the REST server is reached.
     pub rest: Rest,
     /// Where each job reports.
@@ -221,6 +222,21 @@ impl Settings {
     }
 }
 
+/// The variables of this process; on a host those of its settings file beside them, as far as it can be read.
+#[must_use]
+pub fn variables() -> Vec<(OsString, OsString)> {
+    let mut all = file::variables().unwrap_or_default();
+    all.extend(std::env::vars_os());
+    all
+}
+
+fn no_restic_password() -> Problem {
+    Problem::new(
+        "RESTIC_PASSWORD",
+        "is missing: choose the password that encrypts the repository",
+    )
+}
+
 impl Settings {
     /// The same for the second destination, to copy to.
     pub fn second(&self) -> Result<Self> {
@@ -239,6 +255,19 @@ impl Settings {
     #[must_use]
     pub fn has_second(&self) -> bool {
         self.second.is_there()
+    }
+
+    /// The settings of this process, by [`variables`].
+    pub fn of_process() -> Result<Self> {
+        file::variables().map_err(|problem| Error::Settings(vec![problem]))?;
+        Self::from_vars(variables())
+    }
+
+    /// The key of the repository. In the image it is known to be there; a host may have the login alone.
+    pub fn restic_password(&self) -> Result<&SecretString> {
+        self.restic_password
+            .as_ref()
+            .ok_or_else(|| Error::Settings(vec![no_restic_password()]))
     }
 
     /// The time zone of schedules: `TZ`, else the system's. A wrong one is an error only where it is asked for.

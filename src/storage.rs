@@ -17,10 +17,12 @@ use crate::supervise::{Invocation, Service, State};
 use crate::volume::Volume;
 
 pub mod config;
+mod ini;
 mod passage;
 mod patched;
 mod place;
 pub mod probe;
+pub mod profile;
 mod rclone;
 mod supply;
 

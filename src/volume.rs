@@ -139,6 +139,22 @@ impl Volume {
         self.run_directory().join("oidc-agent.sock")
     }
 
+    /// Where `credential-process` saves credentials for its next calls.
+    #[must_use]
+    pub fn saved_credentials(&self) -> PathBuf {
+        self.run_directory().join("credentials.json")
+    }
+
+    /// Waits for the turn to renew the saved credentials, which lasts as long as this is kept.
+    pub async fn lock_credentials(&self) -> Result<Lock> {
+        let path = self.root.join("run/credentials.lock");
+        let file = wait_for(&path, FlockArg::LockExclusiveNonblock).await?;
+        Ok(Lock {
+            file,
+            was_left: false,
+        })
+    }
+
     /// Takes the lock of one job: the same command with the same arguments.
     pub fn lock_job(&self, name: &str, args: &[String]) -> Result<Locking> {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, args.join("\0").as_bytes());

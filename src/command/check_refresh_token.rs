@@ -18,6 +18,7 @@ use crate::identity::expiry::Expiry;
 use crate::identity::provider::Provider;
 use crate::identity::store::Store;
 use crate::log::Logging;
+use crate::place::Place;
 use crate::report::{Deadlines, Report, Reporter};
 use crate::repository::Figures;
 use crate::settings::{self, Checks, Environment, Settings};
@@ -49,14 +50,14 @@ pub(super) async fn run() -> Result<u8> {
     ));
     let environment = match &settings {
         Ok(settings) => settings.environment.clone(),
-        Err(_) => Environment::from_vars(std::env::vars_os()),
+        Err(_) => Environment::from_vars(settings::variables()),
     };
     let grace = settings.as_ref().map_or_else(
         |_| Grace::default(),
         |settings| Grace::new(settings.stop_grace),
     );
     let mut reporter = Reporter::new(
-        Checks::from_vars(std::env::vars_os()).token,
+        Checks::from_vars(settings::variables()).token,
         environment.trust().unwrap_or_default(),
         Deadlines::default(),
     );
@@ -211,11 +212,13 @@ fn told(end: &Result<Checked>, remote: &str) -> (u8, Report) {
     }
 }
 
-/// The report as it may be seen.
+/// The report as it may be seen, and as it is typed here.
 fn redacted(report: Report, redactor: &Redactor) -> Report {
     Report {
         verdict: redactor.text(&report.verdict),
-        remedy: report.remedy.map(|text| redactor.text(&text)),
+        remedy: report
+            .remedy
+            .map(|text| redactor.text(&Place::here().typed(&text))),
         summary: report
             .summary
             .iter()

@@ -9,8 +9,10 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::identity::agent::read_account;
 use crate::identity::store::{Login, Store};
+use crate::place::Place;
 use crate::settings::{self, Settings};
 use crate::storage::config::{self, Written};
+use crate::storage::profile;
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::{Holder, Lock, Locking, Volume};
@@ -19,10 +21,18 @@ use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
 use super::prove;
 
-/// What to type where no server runs.
+/// What to type in the image where no server runs.
 const NEXT: &str = "\
 docker compose run --rm cloud-backup restic init   # optional: the first backup does it too
 docker compose up -d";
+
+/// What to type after a login: in the image `in_image`, on a host what shows that a stock rclone opens the storage.
+pub(super) fn next(settings: &Settings, in_image: &str) -> String {
+    match Place::here() {
+        Place::Image => in_image.to_owned(),
+        Place::Host => format!("rclone lsf {}", settings.remote),
+    }
+}
 
 pub(super) async fn run(force: bool) -> Result<u8> {
     let settings = super::settings()?;
@@ -51,21 +61,28 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
         ));
         return prove::both(settings, &volume, None, NEXT, interrupts).await;
     };
+    let next = next(settings, NEXT);
     if let Some(client) = &login.service {
         say(&format!(
             "The service client {} gets tokens by itself: nobody logs in.",
             client.id
         ));
-        return prove::both(settings, &volume, None, NEXT, interrupts).await;
+        if Place::here() == Place::Host {
+            write_files(&settings.home, login)?;
+        }
+        return prove::both(settings, &volume, None, &next, interrupts).await;
     }
     let _lock = lock(&volume)?;
     write_files(&settings.home, login)?;
     let store = Store::new(&settings.home);
     store.tidy()?;
-    let has_login = store.current(&login.account)?.is_some();
-    if has_login && !force && works(settings, &volume, interrupts).await? {
+    let current = store.current(&login.account)?;
+    if let Some(current) = &current {
+        Store::complete(current, &login.issuer)?;
+    }
+    if current.is_some() && !force && works(settings, &volume, interrupts).await? {
         say("The login works and is kept (config --force makes a new one).");
-        return prove::both(settings, &volume, None, NEXT, interrupts).await;
+        return prove::both(settings, &volume, None, &next, interrupts).await;
     }
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, None))
@@ -73,12 +90,23 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
     warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::both(settings, &volume, expiry, NEXT, interrupts).await
+    prove::both(settings, &volume, expiry, &next, interrupts).await
 }
 
-/// Writes `rclone.conf`, and tells what rclone does not read.
+/// Writes `rclone.conf`, on a host also the profile that it names, and tells what rclone does not read.
 pub(super) fn write_files(home: &Path, login: &settings::Login) -> Result<()> {
-    if let Written::Encrypted(file) = config::write(home, login)? {
+    let written = match Place::here() {
+        Place::Image => config::write(home, login)?,
+        Place::Host => {
+            let program = std::env::current_exe().map_err(|source| Error::System {
+                what: "finding this program's own path",
+                source,
+            })?;
+            profile::write(home, &program)?;
+            config::write_for_host(home, login)?
+        }
+    };
+    if let Written::Encrypted(file) = written {
         say(&format!(
             "Note: {} is encrypted and was left as it is.",
             file.display()

@@ -35,7 +35,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             repository.volume(),
             interrupts,
             async |endpoint, interrupts| {
-                let copies = repository.copying_to(&second, endpoint);
+                let copies = repository.copying_to(&second, endpoint)?;
                 prepare(&copies, run, interrupts).await?;
                 // Whose failure it is from here on restic alone knows.
                 Ok(copy(repository, &copies, run, interrupts).await)

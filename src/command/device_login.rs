@@ -17,6 +17,7 @@ use crate::identity::expiry::Expiry;
 use crate::identity::provider::{DeviceLogin, Provider, Tokens};
 use crate::identity::store::{About, Staged, Store};
 use crate::jwt::{self, Claims};
+use crate::place::Place;
 use crate::settings::{self, Client, Settings};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
@@ -272,9 +273,9 @@ async fn save(
     Ok(())
 }
 
-/// A line on the screen; nobody listening is no reason to end.
+/// A line on the screen, with what to type as it is typed here; nobody listening is no reason to end.
 pub(super) fn say(line: &str) {
     let mut screen = std::io::stdout().lock();
-    let _ = writeln!(screen, "{line}");
+    let _ = writeln!(screen, "{}", Place::here().typed(line));
     let _ = screen.flush();
 }

@@ -12,7 +12,7 @@ use crate::history::PATIENCE;
 use crate::log::Logging;
 use crate::report::{CheckUrl, Deadlines, Report, Reporter};
 use crate::repository::{Figures, Findings, Repository, Transcript};
-use crate::settings::{Checks, Environment, Settings};
+use crate::settings::{Checks, Environment, Settings, variables};
 use crate::supervise::{Interrupts, Redactor, Tail};
 use crate::volume::{Holder, Locking, Volume};
 
@@ -71,9 +71,9 @@ pub(super) async fn run(
         Ok(settings) => settings,
         Err(error) => {
             crate::log::start(Logging::default());
-            let environment = Environment::from_vars(std::env::vars_os());
+            let environment = Environment::from_vars(variables());
             let reporter = Reporter::new(
-                (job.check)(Checks::from_vars(std::env::vars_os())),
+                (job.check)(Checks::from_vars(variables())),
                 environment.trust().unwrap_or_default(),
                 Deadlines::default(),
             );

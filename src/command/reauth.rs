@@ -81,14 +81,8 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
     configuration::warn_of_another_user(login, new.about.user.as_deref());
     let expiry = new.expiry;
     new.commit()?;
-    prove::chain(
-        settings,
-        &volume,
-        expiry,
-        "docker compose up -d",
-        interrupts,
-    )
-    .await
+    let next = configuration::next(settings, "docker compose up -d");
+    prove::chain(settings, &volume, expiry, &next, interrupts).await
 }
 
 /// The login in use, which is one of the provider that is set.

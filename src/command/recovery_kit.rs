@@ -73,7 +73,10 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
         now: Timestamp::now(),
         zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
         host: own_host(&settings),
-        password: with_secrets.then(|| settings.restic_password.expose_secret()),
+        password: with_secrets
+            .then(|| settings.restic_password())
+            .transpose()?
+            .map(ExposeSecret::expose_secret),
         // The list of snapshots has kept it in the volume, where it was not there.
         id: volume.pinned_repository(settings.remote.as_str())?,
         snapshots,

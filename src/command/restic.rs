@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use crate::error::Result;
 use crate::plan::restic_reports;
 use crate::repository::Repository;
-use crate::settings::Checks;
+use crate::settings::{Checks, variables};
 use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
@@ -66,7 +66,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
 
 /// Whether somebody is to be told.
 fn is_watched(args: &[OsString]) -> bool {
-    Checks::from_vars(std::env::vars_os()).restic.is_some()
+    Checks::from_vars(variables()).restic.is_some()
         && !std::io::stdout().is_terminal()
         && restic_reports(args)
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::log::say;
+use crate::place::Place;
 use crate::settings::Settings;
 use crate::supervise::{Interrupts, Redactor};
 use crate::volume::{Holder, Volume};
@@ -93,7 +94,7 @@ impl Findings {
         self.list.push(Finding {
             about,
             problem,
-            remedy: remedy.map(|remedy| self.redactor.text(remedy)),
+            remedy: remedy.map(|remedy| self.redactor.text(&Place::here().typed(remedy))),
         });
     }
 

@@ -25,6 +25,9 @@ use crate::volume::{private_folder, write_whole};
 /// Where oidc-agent has its accounts by default, in the order in which it looks: a volume of before has a login there.
 const OLD_FOLDERS: [&str; 2] = [".config/oidc-agent", ".oidc-agent"];
 
+/// Where the guide has what oidc-agent 5 wants to know of the issuer, in the folder of its accounts.
+const ISSUER_FILE: &str = "issuer.config.d/infn-cloud";
+
 /// What a login needs at most, with what its change needs for a moment; bytes.
 const ROOM: usize = 256 * 1024;
 
@@ -118,11 +121,9 @@ impl Store {
                 .permissions(std::fs::Permissions::from_mode(0o700))
                 .tempdir_in(&logins)?;
             let agent = folder.path().join("oidc-agent");
-            private_folder(&agent.join("issuer.config.d"))?;
             private_folder(&agent)?;
             private_folder(folder.path())?;
-            let issuer_file = agent.join("issuer.config.d/infn-cloud");
-            write_whole(&issuer_file, issuer_config(issuer).as_bytes())?;
+            write_issuer_file(&agent, issuer)?;
             Ok(folder)
         };
         Ok(Staged {
@@ -132,6 +133,16 @@ impl Store {
                 source,
             })?,
         })
+    }
+
+    /// Writes the issuer file of oidc-agent 5 beside a login that has none: one that was made by oidc-gen alone.
+    pub fn complete(login: &Login, issuer: &str) -> Result<()> {
+        let file = login.folder.join(ISSUER_FILE);
+        if file.exists() {
+            return Ok(());
+        }
+        write_issuer_file(&login.folder, issuer)
+            .map_err(|source| Error::Volume { path: file, source })
     }
 
     /// Removes what logins that were broken off have left.
@@ -206,6 +217,12 @@ impl Staged {
             source,
         })
     }
+}
+
+fn write_issuer_file(folder: &Path, issuer: &str) -> io::Result<()> {
+    let file = folder.join(ISSUER_FILE);
+    private_folder(file.parent().unwrap_or(folder))?;
+    write_whole(&file, issuer_config(issuer).as_bytes())
 }
 
 fn about(folder: &Path) -> Option<About> {
@@ -296,6 +313,14 @@ mod tests {
         std::fs::write(home.path().join(".oidc-agent/infncloud"), "old").unwrap();
         let login = store.current("infncloud").unwrap().unwrap();
         assert_eq!((account(&login).as_str(), &login.about), ("old", &None));
+        Store::complete(&login, "https://iam.test/").unwrap();
+        let file = login.folder.join(ISSUER_FILE);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, issuer_config("https://iam.test/"));
+        // What the user has written there stays.
+        std::fs::write(&file, "mine").unwrap();
+        Store::complete(&login, "https://iam.test/").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
         log_in(&store, "new");
         assert_eq!(
             account(&store.current("infncloud").unwrap().unwrap()),

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::login::{self, Flow, Login};
 use super::remote::{self, Remote};
 use super::{Given, Problem};
+use crate::place as program;
 
 /// The variable that chooses.
 pub(super) const DESTINATION: &str = "DESTINATION";
@@ -27,7 +28,8 @@ pub enum Destination {
 pub(super) struct Place {
     pub remote: Remote,
     pub login: Option<Login>,
-    pub password: SecretString,
+    /// On a host it may be missing.
+    pub password: Option<SecretString>,
 }
 
 /// The second destination, as far as the settings make one.
@@ -140,18 +142,15 @@ fn first(given: &Given<'_>, problems: &mut Vec<Problem>) -> Option<Place> {
         problems,
     );
     let password = raw.restic_password.clone();
-    if password.is_none() {
-        problems.push(Problem::new(
-            "RESTIC_PASSWORD",
-            "is missing: choose the password that encrypts the repository",
-        ));
+    if password.is_none() && program::Place::here() == program::Place::Image {
+        problems.push(super::no_restic_password());
     }
     let is_named = raw.backup_remote.is_some();
     let login = login::parse(given, remote.as_ref(), is_named, problems);
     Some(Place {
         remote: remote?,
         login,
-        password: password?.into(),
+        password: password.map(Into::into),
     })
 }
 
@@ -175,6 +174,6 @@ fn second(given: &Given<'_>, problems: &mut Vec<Problem>) -> Option<Place> {
     Some(Place {
         remote: remote?,
         login,
-        password: password?.clone().into(),
+        password: Some(password?.clone().into()),
     })
 }

@@ -56,7 +56,10 @@ fn remote(vars: &[(&str, &str)]) -> String {
 fn a_directory_and_a_password_are_enough_and_the_rest_has_the_documented_defaults() {
     let settings = read(LOCAL).unwrap();
     assert_eq!(settings.remote.as_str(), "/home/user/storage/");
-    assert_eq!(settings.restic_password.expose_secret(), "planted-restic");
+    assert_eq!(
+        settings.restic_password().unwrap().expose_secret(),
+        "planted-restic"
+    );
     assert_eq!(settings.home.to_str(), Some("/home/user"));
     assert_eq!(settings.rest.port, 8080);
     assert!(matches!(settings.rest.access, Access::Local));

@@ -3,16 +3,14 @@
 //! The form is that of rclone's documentation ("Config file"): sections, `key = value`, comments with `#` or `;`.
 //! What is not ours is kept byte for byte. The guide calls the file `rclone.config`, which rclone does not read.
 
-use std::fmt::Write as _;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
 use crate::error::{Error, Result};
 use crate::settings::{Login, SECTION};
-use crate::volume::{private_folder, write_whole};
+
+use super::ini::{self, header, lines};
 
 /// rclone's own encryption of the file; whoever has its password configures it himself.
 const ENCRYPTED: &[u8] = b"RCLONE_ENCRYPT_V";
@@ -40,32 +38,34 @@ pub fn misnamed(home: &Path) -> Option<PathBuf> {
     Some(path(home).with_extension("config")).filter(|file| file.exists())
 }
 
-/// Writes the section of this login into the file (mode 0600, its folder 0700).
+/// Writes the guide's section of this login into the file (mode 0600, its folder 0700): for the image.
 ///
 /// Other sections, comments, and keys that the guide does not have are kept byte for byte.
 pub fn write(home: &Path, login: &Login) -> Result<Written> {
+    write_section(home, &documented(login))
+}
+
+/// The same for a host, where a stock rclone reads the file by itself: the section opens the storage by the profile of
+/// [`super::profile`].
+pub fn write_for_host(home: &Path, login: &Login) -> Result<Written> {
+    write_section(home, &by_profile(login))
+}
+
+fn write_section(home: &Path, keys: &[(&'static str, String)]) -> Result<Written> {
     let path = path(home);
-    let cannot = |source| Error::Volume {
-        path: path.clone(),
-        source,
-    };
-    let present = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(cannot(error)),
-    };
-    if lines(&present).any(|line| line.starts_with(ENCRYPTED)) {
+    let encrypted = |text: &[u8]| lines(text).any(|line| line.starts_with(ENCRYPTED));
+    if fs::read(&path).is_ok_and(|text| encrypted(&text)) {
         return Ok(Written::Encrypted(path));
     }
-    private_folder(path.parent().unwrap_or(home)).map_err(cannot)?;
-    let wanted = with_section(&present, &keys(login));
-    if wanted == present {
-        let private = std::fs::Permissions::from_mode(0o600);
-        fs::set_permissions(&path, private).map_err(cannot)?;
-        return Ok(Written::Unchanged);
-    }
-    write_whole(&path, &wanted).map_err(cannot)?;
-    Ok(Written::Written(path))
+    let written = ini::write(&path, SECTION, keys).map_err(|source| Error::Volume {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(if written {
+        Written::Written(path)
+    } else {
+        Written::Unchanged
+    })
 }
 
 /// Whether the text has a section of this name.
@@ -81,7 +81,7 @@ pub fn variable(section: &str) -> String {
 }
 
 /// The guide's section. Of `env_auth` and the provider's name a stock rclone is told otherwise by its environment.
-fn keys(login: &Login) -> [(&'static str, String); 8] {
+fn documented(login: &Login) -> [(&'static str, String); 8] {
     let text = str::to_owned;
     [
         ("type", text("s3")),
@@ -95,95 +95,22 @@ fn keys(login: &Login) -> [(&'static str, String); 8] {
     ]
 }
 
-/// The text with these keys in the section; where it stands more than once, in each, as rclone takes the last.
-fn with_section(text: &[u8], keys: &[(&'static str, String)]) -> Vec<u8> {
-    let mut missing: Vec<_> = keys.iter().collect();
-    let mut result: Vec<u8> = Vec::with_capacity(text.len() + 300);
-    let mut inside = false;
-    // Behind the last line of the section that is no comment: one at its end may belong to the next section.
-    let mut end = None;
-    for line in lines(text) {
-        if let Some(name) = header(line) {
-            inside = name == SECTION;
-        }
-        let known = key(line)
-            .filter(|_| inside)
-            .and_then(|(name, value)| Some((keys.iter().find(|(key, _)| *key == name)?, value)));
-        match known {
-            Some(((name, wanted), ref value)) if value != wanted => {
-                result.extend_from_slice(format!("{name} = {wanted}").as_bytes());
-                result.extend_from_slice(ending(line));
-            }
-            _ => result.extend_from_slice(line),
-        }
-        if let Some(((name, _), _)) = known {
-            missing.retain(|(key, _)| key != name);
-        }
-        if inside && (header(line).is_some() || key(line).is_some()) {
-            end = Some(result.len());
-        }
-    }
-    if missing.is_empty() {
-        return result;
-    }
-    let mut added = String::new();
-    for (name, value) in missing {
-        // Writing to a String cannot fail.
-        let _ = writeln!(added, "{name} = {value}");
-    }
-    if let Some(at) = end {
-        insert(&mut result, at, &added);
-    } else {
-        let gap = if result.is_empty() { "" } else { "\n" };
-        let at = result.len();
-        insert(&mut result, at, &format!("{gap}[{SECTION}]\n{added}"));
-    }
-    result
-}
-
-/// Puts text on lines of its own.
-fn insert(result: &mut Vec<u8>, at: usize, text: &str) {
-    let begun = at > 0 && result[at - 1] != b'\n';
-    let text = if begun {
-        format!("\n{text}")
-    } else {
-        text.to_owned()
-    };
-    result.splice(at..at, text.into_bytes());
-}
-
-/// The lines with their endings.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|byte| *byte == b'\n')
-}
-
-fn ending(line: &[u8]) -> &[u8] {
-    let length = if line.ends_with(b"\r\n") {
-        2
-    } else {
-        usize::from(line.ends_with(b"\n"))
-    };
-    &line[line.len() - length..]
-}
-
-/// The name in `[name]`.
-fn header(line: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(line);
-    // A byte order mark may stand before the first one.
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let name = text.strip_prefix('[')?.strip_suffix(']')?;
-    Some(name.trim().to_owned())
-}
-
-/// The name and the value of `name = value`, which may also stand with a colon.
-fn key(line: &[u8]) -> Option<(String, String)> {
-    let text = String::from_utf8_lossy(line);
-    let text = text.trim();
-    if text.starts_with(['#', ';', '[']) {
-        return None;
-    }
-    let (name, value) = text.split_once(['=', ':'])?;
-    Some((name.trim().to_owned(), value.trim().to_owned()))
+/// What a stock rclone needs to get its credentials by itself.
+fn by_profile(login: &Login) -> Vec<(&'static str, String)> {
+    let storage = &login.storage;
+    let section = [
+        ("type", "s3"),
+        ("provider", "Ceph"),
+        ("env_auth", "true"),
+        ("profile", SECTION),
+        ("endpoint", storage.endpoint.as_str()),
+    ];
+    let region = storage.region.as_deref().map(|region| ("region", region));
+    section
+        .into_iter()
+        .chain(region)
+        .map(|(key, value)| (key, value.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod locks;
 mod login_check;
 mod login_config;
 mod login_copy;
+mod login_host;
 mod login_main_job;
 mod login_outage;
 mod login_password;

@@ -23,7 +23,7 @@ fn the_second_destination_has_a_password_of_its_own_or_that_of_the_first() {
         assert_eq!(settings.remote.as_str(), "/home/user/storage/");
         let second = settings.second().unwrap();
         assert_eq!(second.remote.as_str(), "nas:copies/");
-        assert_eq!(second.restic_password.expose_secret(), password);
+        assert_eq!(second.restic_password().unwrap().expose_secret(), password);
         assert_eq!(second.destination, Destination::Copy);
     }
 }
@@ -62,7 +62,10 @@ fn a_command_on_the_second_destination_needs_nothing_of_the_first() {
     ])
     .unwrap();
     assert_eq!(settings.remote.as_str(), "/copies/");
-    assert_eq!(settings.restic_password.expose_secret(), "planted-copy");
+    assert_eq!(
+        settings.restic_password().unwrap().expose_secret(),
+        "planted-copy"
+    );
     assert!(message(settings.second()).contains("DESTINATION must be empty here"));
     assert_eq!(
         message(read([("DESTINATION", "copy")])),

@@ -23,7 +23,7 @@ fn every_secret_can_stand_in_a_file() {
         let file = write("password", content);
         let settings = read([LOCAL[0], ("RESTIC_PASSWORD_FILE", &file)]).unwrap();
         assert_eq!(
-            settings.restic_password.expose_secret(),
+            settings.restic_password().unwrap().expose_secret(),
             expected,
             "{content:?}"
         );

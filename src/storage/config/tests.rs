@@ -1,5 +1,7 @@
 //! The section of the guide in files that users have.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::settings::Settings;
 

@@ -47,6 +47,12 @@ env_auth = false
     let issuer: serde_json::Value = serde_json::from_str(&issuer).expect("JSON");
     assert_eq!(issuer["issuer"], realm.issuer());
     assert_eq!(issuer["legacy_aud_mode"], true);
+    // That is for version 5; the present one takes it for no account.
+    let accounts = in_volume(
+        &alice,
+        "OIDC_CONFIG_DIR=~/.cloud-backup/login/oidc-agent oidc-add --list",
+    );
+    assert_eq!(accounts.lines().skip(1).collect::<Vec<_>>(), ["infncloud"]);
     // A server and a job leave more behind than config alone.
     alice.write("file", "content");
     alice.server().exec(["backup", "/backup/dir1"]).ok();
