@@ -11,6 +11,7 @@ mod config;
 mod credential_process;
 mod deliver;
 mod device_login;
+mod doctor;
 mod forget;
 mod healthcheck;
 mod job;
@@ -19,6 +20,7 @@ mod login;
 mod oidc_token;
 mod pass_through;
 mod prove;
+mod quota;
 mod rclone;
 mod reauth;
 mod record;
@@ -29,6 +31,7 @@ mod schedule;
 mod start_server;
 mod status;
 mod verify;
+mod version;
 mod with_repository;
 
 /// Runs the command to its end and gives its exit code.
@@ -62,6 +65,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::RecoveryKit { with_secrets } => recovery_kit::run(with_secrets).await,
             Verb::Restic { args } => restic::run(args).await,
             Verb::Status { schedule, json } => status::run(schedule, json).await,
+            Verb::Doctor { json } => doctor::run(json).await,
             Verb::Healthcheck => healthcheck::run().await,
         }
     });

@@ -21,6 +21,8 @@ use crate::trust::Trust;
 mod checks;
 mod environment;
 mod login;
+mod names;
+mod quota;
 mod remote;
 mod rest;
 mod snapshots;
@@ -28,6 +30,7 @@ mod snapshots;
 pub use checks::Checks;
 pub use environment::Environment;
 pub use login::{Client, Login, ObjectStorage, SECTION};
+pub use names::{Unknown, unknown};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
 pub use snapshots::SnapshotBound;
@@ -90,6 +93,8 @@ pub struct Settings {
     pub container: String,
     /// How many snapshots `forget` may leave.
     pub snapshot_bound: SnapshotBound,
+    /// How many bytes the storage takes of this user, where there is such a bound.
+    pub quota: Option<u64>,
     /// How long a stop may take, as `docker stop` counts it.
     pub stop_grace: Duration,
     /// What the server logs, and how.
@@ -128,6 +133,7 @@ struct Raw {
     restic_rest_anonymous: Option<String>,
     container_name: Option<String>,
     max_snapshots: Option<String>,
+    quota: Option<String>,
     stop_grace: Option<String>,
     log_format: Option<String>,
     log_level: Option<String>,
@@ -190,6 +196,7 @@ impl Settings {
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
         let snapshot_bound = snapshots::parse(raw.max_snapshots.as_deref(), &mut problems);
+        let quota = quota::parse(raw.quota.as_deref(), login.is_some(), &mut problems);
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);
         let checks = Checks::parse(environment.vars(), &mut warnings);
@@ -208,6 +215,7 @@ impl Settings {
                     .container_name
                     .map_or(DEFAULT_CONTAINER.to_owned(), |name| name.trim().to_owned()),
                 snapshot_bound,
+                quota,
                 stop_grace,
                 logging,
                 environment,
@@ -276,6 +284,7 @@ fn is_ours(name: &str) -> bool {
         "TOKEN_",
         "EXTRA_CA_",
         "MAX_SNAPSHOTS",
+        "QUOTA",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))

@@ -53,6 +53,8 @@ pub(super) struct Run {
     transcript: Transcript,
     /// The verdict of a success that has more to tell than what it was asked for.
     success: Option<String>,
+    /// What a person should see of a run however it ended.
+    notes: Vec<String>,
     /// The last run of the same job was killed, and may have left its lock in the repository.
     was_killed: bool,
 }
@@ -181,6 +183,7 @@ async fn perform(
         args: verb.into_iter().chain(job.args.iter().cloned()).collect(),
         transcript: transcript(settings.environment.redactor()),
         success: None,
+        notes: Vec::new(),
         was_killed,
     };
     record.begin();
@@ -211,7 +214,8 @@ async fn perform(
         patience = grace.report();
     }
     job.success = run.success.take().unwrap_or(job.success);
-    let report = job.report(end.as_ref().copied(), &run.transcript);
+    let mut report = job.report(end.as_ref().copied(), &run.transcript);
+    report.summary.splice(0..0, run.notes);
     let figures = run.transcript.findings.figures().clone();
     let writing = record.end(code, &report, None, figures, patience);
     let delivery = deliver(
@@ -287,6 +291,12 @@ impl Run {
             self.say("the last run was killed: the lock that it has left was removed\n");
         }
         Ok(())
+    }
+
+    /// Adds a sentence of our own to the first lines of the report, and to the output.
+    pub(super) fn note(&mut self, text: &str) {
+        self.say(&format!("{text}\n"));
+        self.notes.push(self.transcript.redactor.text(text));
     }
 
     /// The verdict, where the run ends well.

@@ -1,4 +1,4 @@
-//! The proof of the whole way: a token, credentials, and an object listed, written and deleted under the backup path.
+//! The proof of the whole way: a token, credentials, and an object listed, written, read and deleted under the backup path.
 
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> 
             credentials.expiration
         ));
     }
-    probe::list_write_delete(settings, volume, access.supply().as_ref()).await?;
+    probe::list_write_read_delete(settings, volume, access.supply().as_ref()).await?;
     say(&format!(
         "Storage: listing, writing and deleting in {}: ok.",
         settings.remote

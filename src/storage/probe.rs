@@ -1,4 +1,5 @@
-//! The proof that the storage can be used: a listing, and an object that is written and deleted under the backup path.
+//! The proof that the storage can be used: a listing, and an object that is written, read and deleted under the backup
+//! path.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -20,8 +21,8 @@ const STEP: Duration = Duration::from_secs(40);
 /// What the object holds; rclone takes nothing at all for a mistake.
 const CONTENT: &[u8] = b"written by cloud-backup to see whether it can be; may be deleted\n";
 
-/// Lists the backup path, writes an object there and deletes it; a bucket that is missing is made on the way.
-pub async fn list_write_delete(
+/// Lists the backup path, writes an object there, reads and deletes it; a bucket that is missing is made on the way.
+pub async fn list_write_read_delete(
     settings: &Settings,
     volume: &Volume,
     supply: Option<&Supply>,
@@ -38,9 +39,16 @@ pub async fn list_write_delete(
             &["lsf", "--max-depth", "1", settings.remote.as_str()],
         )
         .await;
+    let read = probe.step("read", &["cat", &object]).await;
     let deleted = probe.step("delete", &["deletefile", &object]).await;
-    let names = listed?;
+    let (names, content) = (listed?, read?);
     deleted?;
+    if content.as_bytes() != CONTENT {
+        return Err(Error::ProbeFailed {
+            doing: "read",
+            detail: "the object just written came back as another one".to_owned(),
+        });
+    }
     let name = object.rsplit('/').next().unwrap_or_default();
     if names.lines().any(|line| line == name) {
         return Ok(());

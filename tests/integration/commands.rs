@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
 /// In the order of the help.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "config",
     "reauth",
     "check-refresh-token",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 16] = [
     "oidc-token",
     "credential-process",
     "status",
+    "doctor",
     "healthcheck",
 ];
 

@@ -66,6 +66,7 @@ fn every_command_is_a_link_to_the_one_program() {
         "cloud-backup",
         "config cloud-backup",
         "credential-process cloud-backup",
+        "doctor cloud-backup",
         "forget cloud-backup",
         "healthcheck cloud-backup",
         "oidc-token cloud-backup",

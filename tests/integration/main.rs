@@ -8,6 +8,7 @@
 mod backup;
 mod commands;
 mod compose;
+mod doctor;
 mod doubles;
 mod forget;
 mod forget_retention;
@@ -21,6 +22,7 @@ mod job_reports;
 mod locks;
 mod login_check;
 mod login_config;
+mod login_doctor;
 mod login_main_job;
 mod login_outage;
 mod login_password;
