@@ -304,7 +304,7 @@ impl Finding {
                 "Make room on the disk that has the volume; what takes it: docker system df -v".into()
             }
             Self::SourceMissing { path, .. } => format!(
-                "Correct the job's path, or mount it, under volumes in compose.yaml: - /host/directory:{path} then: {UP}"
+                "Correct the job's path, or mount it, under volumes in compose.yaml (- /host/directory:{path}), then: {UP}"
             )
             .into(),
             Self::SourceEmpty { path } => format!(
@@ -323,6 +323,10 @@ impl Finding {
                 "If the bucket is yours, set AAI_USER={login}, then: {UP}. Else log in as its owner: {REAUTH} --force"
             )
             .into(),
+            Self::Storage(Error::ProbeFailed { .. }) => {
+                "Check AAI_USER and BACKUP_BUCKET (or BACKUP_REMOTE), that you may write there, and that there is room."
+                    .into()
+            }
             Self::Volume(error) | Self::Schedule(error) | Self::Storage(error) => {
                 error.remedy().unwrap_or("See the server's log: docker compose logs cloud-backup".into())
             }

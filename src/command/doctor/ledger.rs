@@ -283,10 +283,11 @@ mod tests {
         assert_eq!(
             ledger.findings[0].lines(),
             "mounts        warning: /backup/[redacted] is empty [source-empty]\n\
-             \x20             Docker makes an empty directory for a host path that does not exist: there is nothing to\n\
-             \x20             back up.\n\
-             \x20             -> Correct the host directory of /backup/[redacted] under volumes in compose.yaml, then:\n\
-             \x20                docker compose up -d --force-recreate. Where it is empty for now, put a file in it.\n"
+             \x20             Docker makes an empty directory for a host path that does not exist: there is nothing\n\
+             \x20             to back up.\n\
+             \x20             -> Correct the host directory of /backup/[redacted] under volumes in compose.yaml,\n\
+             \x20                then: docker compose up -d --force-recreate. Where it is empty for now, put a file\n\
+             \x20                in it.\n"
         );
     }
 
