@@ -49,10 +49,10 @@ fn before_config_it_says_what_to_type_and_after_it_nothing() {
     }
     let user = alice.user();
     let beside = beside.says(&format!("of {user}, good until "));
-    let used = beside.check("quota")["says"].as_str().expect("words");
+    let told = beside.check("quota")["says"].as_str().expect("words");
     assert!(
-        used.contains("KiB of 200.0 GiB"),
-        "the storage tells what the bucket holds: {used}"
+        told.contains("KiB of 200.0 GiB"),
+        "the storage tells what the bucket holds: {told}"
     );
     // What the storage tells makes a backup warn, too.
     let warned = server
@@ -136,6 +136,7 @@ fn a_login_that_does_not_work() {
     });
     doctor(&idle, []).found(["keeper-silent"]);
     let _ = holder.kill();
+    let _ = holder.wait();
 }
 
 #[test]
