@@ -2,7 +2,7 @@
 //! and tells each check as it is made; what builds on a check that failed is told as not looked at, and why.
 //!
 //! It changes nothing but what a look needs: an object that is written under the backup path and deleted again, a note in
-//! the events of each check, a refresh of the login. Each check has its deadline; all together they end within six
+//! the events of each check, a refresh of the login. Each check has its deadline; all together they end within eight
 //! minutes, and where all is well within seconds. docs/doctor.md has each finding.
 
 use crate::credentials::sts::Sts;
