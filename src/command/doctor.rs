@@ -51,22 +51,22 @@ pub(super) async fn run(json: bool) -> Result<u8> {
     let environment = Environment::from_vars(std::env::vars_os());
     let ledger = Ledger::new(json, environment.redactor());
     let mut interrupts = Interrupts::new()?;
-    match Settings::from_vars(std::env::vars_os()) {
+    let end = match Settings::from_vars(std::env::vars_os()) {
         Ok(settings) => {
             crate::log::start(settings.logging.warnings_only());
-            whole(&settings, ledger, &mut interrupts)
-                .await
-                .map_err(|error| match error {
-                    error @ Error::Interrupted { .. } => interrupted(error),
-                    other => other,
-                })
+            whole(&settings, ledger, &mut interrupts).await
         }
         Err(Error::Settings(problems)) => {
             crate::log::start(Logging::default());
-            Ok(without_settings(&environment, &problems, ledger).await)
+            let rest = without_settings(&environment, &problems, ledger);
+            interrupts.unless(async { Ok(rest.await) }).await
         }
         Err(other) => Err(other),
-    }
+    };
+    end.map_err(|error| match error {
+        error @ Error::Interrupted { .. } => interrupted(error),
+        other => other,
+    })
 }
 
 /// What can be looked at where the settings are wrong.

@@ -84,13 +84,9 @@ pub(super) async fn look(
         1 => "1 check".to_owned(),
         several => format!("{several} checks"),
     };
-    // Warnings alone leave it good: then not all of them are.
-    let good = if findings.is_empty() {
-        format!("{checks} asked by a note (/log), which changes no state: reports are taken")
-    } else {
-        format!("{checks} asked by a note (/log), which changes no state")
-    };
-    Look::of(findings, good)
+    let good =
+        format!("{checks} asked by a note (/log), which changes no state: reports are taken");
+    Look::strictly(findings, good)
 }
 
 async fn answers(asked: Vec<Asked>, trust: &Trust) -> Vec<Finding> {

@@ -64,6 +64,15 @@ impl Look {
         self.findings
     }
 
+    /// The same, but what is good is good only where nothing was found at all.
+    pub(super) fn strictly(findings: Vec<Finding>, good: impl Into<String>) -> Self {
+        Self {
+            good: findings.is_empty().then(|| good.into()),
+            passed: None,
+            findings,
+        }
+    }
+
     /// Whether what builds on it can be looked at.
     pub(super) fn carries(&self) -> bool {
         self.good.is_some()
@@ -173,16 +182,10 @@ impl Ledger {
                 says: Some(reason.clone()),
             });
         }
-        let head = format!("{:COLUMN$}not looked at, because ", checks.join(", "));
-        // A long list of checks would push the reason off.
-        let lines = if checks.len() > 1 {
-            fold(
-                "",
-                COLUMN,
-                &format!("{}: not looked at, because {reason}", checks.join(", ")),
-            )
-        } else {
-            fold(&head, COLUMN, &reason)
+        let words = format!("not looked at, because {reason}");
+        let lines = match checks {
+            [check] => fold(&format!("{check:COLUMN$}"), COLUMN, &words),
+            several => fold("", COLUMN, &format!("{}: {words}", several.join(", "))),
         };
         self.show(&lines);
     }

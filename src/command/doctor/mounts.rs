@@ -50,7 +50,9 @@ pub(super) async fn look(plan: Option<&Plan>) -> Look {
             .collect::<Vec<_>>()
     });
     match timeout(DEADLINE, looking).await {
-        Ok(Ok(findings)) => Look::of(findings, format!("{named}: there, not empty, readable")),
+        Ok(Ok(findings)) => {
+            Look::strictly(findings, format!("{named}: there, not empty, readable"))
+        }
         _ => Look::passed(format!(
             "{named} gave no answer within {}: a network file system that hangs?",
             humantime::format_duration(DEADLINE)

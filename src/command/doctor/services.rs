@@ -64,7 +64,7 @@ pub(super) fn clock(login: &Login, service: Ahead, storage: Ahead) -> Look {
         .filter(|(_, ahead)| ahead.unsigned_abs() > CLOCKS.as_secs().unsigned_abs())
         .map(|(other, ahead)| Finding::Login(Trouble::Clock { ahead, other }));
     let good = format!("differs by {} s at most", most.unwrap_or_default());
-    Look::of(findings.collect(), good)
+    Look::strictly(findings.collect(), good)
 }
 
 #[cfg(test)]
