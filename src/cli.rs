@@ -157,7 +157,7 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Find what is wrong: settings, login, storage, repository, mounts, checks, versions, quota
+    /// Find what is wrong, from the settings to the quota
     #[command(
         after_help = "Ends with 0 where nothing was found, with 1 where something was. Each finding: docs/doctor.md"
     )]

@@ -78,7 +78,7 @@ fn from_80_percent_of_the_quota_on_doctor_and_each_backup_warn() {
     doctor(&server, ["QUOTA=1100000"])
         .found(["quota-low"])
         .says("forget --keep-within 14d --prune");
-    doctor(&server, ["QUOTA=900K"]).found(["quota-full"]);
+    doctor(&server, ["QUOTA=800K"]).found(["quota-full"]);
     doctor(&server, ["QUOTA=2G"])
         .found([])
         .says("0 % of the quota is used (");
