@@ -69,7 +69,7 @@ RUN groupadd --gid 1000 user \
 
 # The commands of the image: the program looks at the name that it is called by. Our `restic` hides
 # the real one in /usr/bin, which ours runs.
-RUN for command in config reauth check-refresh-token start-server schedule backup copy forget verify restore recovery-kit restic rclone oidc-token credential-process status healthcheck; do \
+RUN for command in config reauth check-refresh-token start-server schedule backup copy forget verify restore recovery-kit restic rclone oidc-token credential-process status doctor healthcheck; do \
         ln -s cloud-backup "/usr/local/bin/$command" || exit; \
     done
 

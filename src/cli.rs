@@ -170,6 +170,15 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Find what is wrong, from the settings to the quota
+    #[command(
+        after_help = "Ends with 0 where nothing was found, with 1 where something was. Each finding: docs/doctor.md"
+    )]
+    Doctor {
+        /// For programs: as JSON, see docs/doctor.md
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell whether the server works (the image's HEALTHCHECK)
     Healthcheck,
 }

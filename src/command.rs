@@ -12,6 +12,7 @@ mod copy;
 mod credential_process;
 mod deliver;
 mod device_login;
+mod doctor;
 mod forget;
 mod healthcheck;
 mod job;
@@ -20,6 +21,7 @@ mod login;
 mod oidc_token;
 mod pass_through;
 mod prove;
+mod quota;
 mod rclone;
 mod reauth;
 mod record;
@@ -30,6 +32,7 @@ mod schedule;
 mod start_server;
 mod status;
 mod verify;
+mod version;
 mod with_repository;
 
 /// Runs the command to its end and gives its exit code.
@@ -64,6 +67,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             Verb::RecoveryKit { with_secrets } => recovery_kit::run(with_secrets).await,
             Verb::Restic { args } => restic::run(args).await,
             Verb::Status { schedule, json } => status::run(schedule, json).await,
+            Verb::Doctor { json } => doctor::run(json).await,
             Verb::Healthcheck => healthcheck::run().await,
         }
     });

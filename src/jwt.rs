@@ -26,6 +26,9 @@ pub struct Claims {
     /// When it was made.
     #[serde(default, deserialize_with = "seconds")]
     pub iat: Option<Timestamp>,
+    /// What it allows, separated by spaces (RFC 9068, 2.2.3).
+    #[serde(default, deserialize_with = "text")]
+    pub scope: Option<String>,
     /// The user's name for people.
     pub preferred_username: Option<String>,
     /// The same.
@@ -55,6 +58,12 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
         Audience::One(one) => vec![one],
         Audience::Several(several) => several,
     })
+}
+
+/// A text; what is none, as the lists of some providers, says nothing.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().map(str::to_owned))
 }
 
 /// NumericDate: seconds since 1970, which may have a fraction.

@@ -14,8 +14,10 @@ pub mod command;
 pub mod credentials;
 pub mod endpoint;
 pub mod error;
+pub mod fold;
 pub mod grace;
 pub mod history;
+pub mod http_date;
 pub mod identity;
 pub mod init;
 pub mod jwt;
@@ -38,6 +40,7 @@ pub mod supervise;
 pub mod trouble;
 pub mod trust;
 pub mod unreachable;
+pub mod usage;
 pub mod volume;
 pub mod watch;
 

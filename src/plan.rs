@@ -96,7 +96,9 @@ pub struct Job {
     pub reports: bool,
     /// Where it reports.
     pub check: Option<CheckUrl>,
-    /// Why it does not report where it was told to, or is not told from another job.
+    /// Why it does not report where it was told to.
+    pub check_problem: Option<Problem>,
+    /// The same in words, or why it is not told from another job.
     pub warning: Option<String>,
 }
 
@@ -245,7 +247,7 @@ impl Job {
             .iter()
             .map(|word| redactor.text(word))
             .collect();
-        let (check, warning) = reporting.map_or((None, None), |reporting| {
+        let (check, check_problem) = reporting.map_or((None, None), |reporting| {
             let vars = environment.all();
             let vars = vars.map(|(name, value)| (OsString::from(name), OsString::from(value)));
             let (checks, warnings) = Checks::read(vars);
@@ -253,8 +255,8 @@ impl Job {
                 let variable = problem.variable();
                 variable.strip_suffix("_FILE").unwrap_or(variable) == reporting.variable
             };
-            let warning = warnings.iter().find(is_its).map(ToString::to_string);
-            ((reporting.check)(checks), warning)
+            let problem = warnings.iter().find(is_its).cloned();
+            ((reporting.check)(checks), problem)
         });
         Self {
             command: match reporting {
@@ -266,7 +268,8 @@ impl Job {
                 reporting.command != "restic" || check.is_some() && restic_reports(words)
             }),
             check,
-            warning,
+            warning: check_problem.as_ref().map(ToString::to_string),
+            check_problem,
             environment,
             job,
         }

@@ -202,6 +202,11 @@ impl<'a> Repository<'a> {
         }
     }
 
+    /// How many bytes it takes on the storage; `None` where that is not known in time.
+    pub async fn size(&self, deadline: Duration) -> Option<u64> {
+        self.endpoint.size(deadline).await
+    }
+
     /// The volume that keeps what is known of it.
     #[must_use]
     pub fn volume(&self) -> &Volume {

@@ -23,6 +23,8 @@ mod destination;
 mod environment;
 mod file;
 mod login;
+mod names;
+mod quota;
 mod remote;
 mod rest;
 mod secret_files;
@@ -32,13 +34,12 @@ pub use checks::Checks;
 pub use destination::Destination;
 pub use environment::Environment;
 pub use login::{Client, Flow, Login, ObjectStorage, SECTION};
+pub use names::{Unknown, unknown};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
 pub use snapshots::SnapshotBound;
 
-#[cfg(test)]
-use secret_files::SECRETS;
-use secret_files::read_secret_files;
+use secret_files::{SECRETS, read_secret_files};
 
 /// As the guide's `compose.yaml` names it.
 const DEFAULT_CONTAINER: &str = "cloud-backup";
@@ -102,6 +103,8 @@ pub struct Settings {
     pub container: String,
     /// How many snapshots `forget` may leave.
     pub snapshot_bound: SnapshotBound,
+    /// How many bytes the storage takes of this user, where there is such a bound.
+    pub quota: Option<u64>,
     /// How long a stop may take, as `docker stop` counts it.
     pub stop_grace: Duration,
     /// What the server logs, and how.
@@ -146,6 +149,7 @@ struct Raw {
     restic_rest_append_only: Option<String>,
     container_name: Option<String>,
     max_snapshots: Option<String>,
+    quota: Option<String>,
     stop_grace: Option<String>,
     log_format: Option<String>,
     log_level: Option<String>,
@@ -192,6 +196,15 @@ impl Settings {
         let trust = trust(&environment, &mut problems);
         let rest = rest::parse(&raw, &mut problems);
         let snapshot_bound = snapshots::parse(raw.max_snapshots.as_deref(), &mut problems);
+        let quota = quota::parse(
+            raw.quota.as_deref(),
+            // The 200 GB are a person's.
+            place
+                .as_ref()
+                .and_then(|place| place.login.as_ref())
+                .is_some_and(|login| login.service.is_none()),
+            &mut problems,
+        );
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);
         let checks = Checks::parse(environment.vars(), &mut warnings);
@@ -212,6 +225,7 @@ impl Settings {
                     .container_name
                     .map_or(DEFAULT_CONTAINER.to_owned(), |name| name.trim().to_owned()),
                 snapshot_bound,
+                quota,
                 stop_grace,
                 logging,
                 environment,
@@ -329,6 +343,7 @@ fn is_ours(name: &str) -> bool {
         "TOKEN_",
         "EXTRA_CA_",
         "MAX_SNAPSHOTS",
+        "QUOTA",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))

@@ -16,6 +16,7 @@ use crate::settings::{Access, Settings};
 use crate::supervise::{Invocation, Service, State};
 use crate::volume::Volume;
 
+pub mod bucket;
 pub mod config;
 mod ini;
 mod passage;
@@ -29,7 +30,7 @@ mod supply;
 use passage::Passage;
 pub use patched::RISKS;
 pub use place::Place;
-pub use rclone::Rclone;
+pub use rclone::{Rclone, require_section};
 pub use supply::{Supply, s3_environment};
 
 /// rclone is up within this time, or something is wrong.
@@ -72,7 +73,7 @@ impl Server {
     ) -> Result<Self> {
         let rclone = Rclone::find(settings, volume, supply).await?;
         if supply.is_none() || rclone.is_patched() {
-            rclone::require_section(settings)?;
+            require_section(settings)?;
         }
         // The caller holds the lock of the volume, or the folder is its own: nobody else's socket is removed.
         let socket = listeners.socket.clone();

@@ -15,7 +15,7 @@ use crate::history::History;
 
 mod locks;
 
-pub use locks::{Holder, Lock, Locking, Presence, Serves};
+pub use locks::{Holder, Lock, Locking, Presence, Serves, container_id};
 use locks::{held_by, lock, wait_for};
 
 /// Held by the keeper of the login.

@@ -7,8 +7,9 @@ use crate::repository::Repository;
 use crate::supervise::Interrupts;
 
 use super::job::{self, Job, Run};
+use super::quota;
 
-mod sources;
+pub(super) mod sources;
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     let sources = sources::named(&args);
@@ -41,6 +42,13 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             run.say(&format!(
                 "warning: the repository's id is not kept in the volume: {error}\n"
             ));
+        }
+        if stored && !dry_run {
+            // Neither a failure nor a signal here is the backup's.
+            let look = async { Ok(quota::warning(repository).await) };
+            if let Ok(Some(warning)) = interrupts.unless(look).await {
+                run.note(&warning);
+            }
         }
         end?;
         // With --quiet restic does not say how many files it found.

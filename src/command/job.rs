@@ -55,6 +55,8 @@ pub(super) struct Run {
     success: Option<String>,
     /// The figures of a run that restic does not tell all of.
     figures: Option<Figures>,
+    /// What a person should see of a run however it ended.
+    notes: Vec<String>,
     /// The last run of the same job was killed, and may have left its lock in the repository.
     was_killed: bool,
 }
@@ -184,6 +186,7 @@ async fn perform(
         transcript: transcript(settings.environment.redactor()),
         success: None,
         figures: None,
+        notes: Vec::new(),
         was_killed,
     };
     record.begin();
@@ -214,7 +217,8 @@ async fn perform(
         patience = grace.report();
     }
     job.success = run.success.take().unwrap_or(job.success);
-    let report = job.report(end.as_ref().copied(), &run.transcript);
+    let mut report = job.report(end.as_ref().copied(), &run.transcript);
+    report.summary.splice(0..0, run.notes);
     let of_restic = run.transcript.findings.figures();
     let figures = run.figures.unwrap_or_else(|| of_restic.clone());
     let writing = record.end(code, &report, None, figures, patience);
@@ -293,6 +297,12 @@ impl Run {
             self.say("the last run was killed: the lock that it has left was removed\n");
         }
         Ok(())
+    }
+
+    /// Adds a sentence of our own to the first lines of the report, and to the output.
+    pub(super) fn note(&mut self, text: &str) {
+        self.say(&format!("{text}\n"));
+        self.notes.push(self.transcript.redactor.text(text));
     }
 
     /// The verdict, where the run ends well.

@@ -1,11 +1,15 @@
-//! How the login does, as its keeper on this volume knows it, for commands that work through the running server.
+//! How the login does: as it is saved on this volume, and as its keeper knows it, for commands that work through the
+//! running server.
 
 use jiff::Timestamp;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::error::{Error, Result};
+use crate::identity::agent::{StoredAccount, read_account};
+use crate::identity::expiry::Expiry;
+use crate::identity::store::Store;
 use crate::keeper::{Neighbour, Status};
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
@@ -17,6 +21,53 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What the keeper of the login knows; `None` where the storage needs none, or where nobody answers.
 pub(super) async fn known(settings: &Settings, volume: &Volume) -> Option<Status> {
     Neighbour::new(settings, volume)?.status().await
+}
+
+/// The login as this volume has it: nobody is asked over the network, and nothing is refreshed.
+pub(super) struct Saved {
+    /// Whose it is, where that was written down.
+    pub user: Option<String>,
+    /// The account of oidc-agent, or why it cannot be read.
+    pub account: Result<StoredAccount, Trouble>,
+    /// When it was made, where that was written down.
+    made: Option<Timestamp>,
+}
+
+impl Saved {
+    /// The login of these settings.
+    pub(super) async fn read(settings: &Settings, login: &settings::Login) -> Self {
+        let none = |trouble| Self {
+            user: None,
+            account: Err(trouble),
+            made: None,
+        };
+        let current = match Store::new(&settings.home).current(&login.account) {
+            Ok(Some(current)) => current,
+            Ok(None) => return none(Trouble::NoLogin),
+            Err(error) => {
+                let detail = error.to_string();
+                return none(Trouble::Agent { detail });
+            }
+        };
+        let account = read_account(
+            &settings.environment,
+            &current.folder,
+            &login.account,
+            &login.password,
+        );
+        Self {
+            account: account.await,
+            made: current.about.as_ref().map(|about| about.made),
+            user: current.about.and_then(|about| about.user),
+        }
+    }
+
+    /// When it ends, as far as it tells itself; else an estimate. `None` where only the login service may know.
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        let account = self.account.as_ref().ok()?;
+        let of_token = account.refresh_token.as_ref().and_then(Expiry::of_token);
+        of_token.or_else(|| self.made.and_then(Expiry::estimate))
+    }
 }
 
 /// Waits until the keeper has credentials; an error says why it has none.

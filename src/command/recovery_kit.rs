@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use nix::sys::signal::Signal;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
@@ -17,11 +16,12 @@ use crate::error::{Error, Result};
 use crate::log::say;
 use crate::repository::{Group, Repository};
 use crate::settings::Settings;
-use crate::supervise::{Interrupts, Invocation, find_program};
+use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
 use super::config::interrupted;
 use super::restore::own_host;
+use super::version::version;
 use super::with_repository::with_repository;
 
 mod plain;
@@ -29,8 +29,6 @@ mod sheet;
 
 /// What the repository does not tell within this time is left out.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// A program tells its version within this time.
-const VERSION: Duration = Duration::from_secs(10);
 
 /// All that the sheet has.
 struct Facts<'a> {
@@ -122,34 +120,4 @@ async fn listed(settings: &Settings, volume: &Volume, endpoint: &Endpoint) -> Re
     repository.require().await?;
     repository.pin_if_new().await?;
     repository.snapshots(DEADLINE).await
-}
-
-/// The first two words of `PROGRAM version`; `None` where it says nothing.
-async fn version(settings: &Settings, name: &'static str) -> Option<String> {
-    let invocation = Invocation {
-        name,
-        program: find_program(name, settings.environment.path()).ok()?,
-        args: vec!["version".into()],
-        env: vec![(
-            "HOME".to_owned(),
-            settings.home.to_string_lossy().into_owned(),
-        )],
-        death_signal: Signal::SIGTERM,
-    };
-    let run = move || {
-        let handle = invocation
-            .expression()
-            .stdout_capture()
-            .stderr_null()
-            .start()
-            .ok()?;
-        let Ok(Some(output)) = handle.wait_timeout(VERSION) else {
-            let _ = handle.kill();
-            return None;
-        };
-        let text = String::from_utf8_lossy(&output.stdout);
-        let words: Vec<&str> = text.split_whitespace().take(2).collect();
-        (words.len() == 2).then(|| words.join(" "))
-    };
-    tokio::task::spawn_blocking(run).await.ok().flatten()
 }

@@ -23,9 +23,9 @@ use login::Login;
 use repository::State;
 use server::Server;
 
-mod jobs;
+pub(super) mod jobs;
 mod login;
-mod repository;
+pub(super) mod repository;
 mod server;
 mod text;
 

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::http_date;
 use crate::settings::Login;
 use crate::trouble::Trouble;
 use crate::trust::Trust;
@@ -21,7 +22,7 @@ mod answer;
 mod guilty;
 
 use answer::Answer;
-pub use guilty::{Expected, guilty};
+pub use guilty::{CLOCKS, Expected, flaw, guilty};
 
 /// A connection takes at most this long.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -64,6 +65,20 @@ impl Sts {
                 audience: login.audience.clone(),
             },
         })
+    }
+
+    /// What the storage expects of a token.
+    #[must_use]
+    pub fn expected(&self) -> &Expected {
+        &self.expected
+    }
+
+    /// Asks for an answer, whatever it says: that there is a way to the storage and that its certificate is trusted. Gives
+    /// the time there, where the answer has it. Within 20 s.
+    pub async fn reach(&self) -> Result<Option<Timestamp>, Trouble> {
+        let response = self.client.head(self.url.clone()).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
+        Ok(http_date::of(response.headers()))
     }
 
     /// Exchanges an access token for credentials, within 20 s.

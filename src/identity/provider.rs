@@ -84,6 +84,12 @@ impl Provider {
         Ok(Self { http, endpoints })
     }
 
+    /// What time it was there when the document was read, where the answer had it.
+    #[must_use]
+    pub fn date(&self) -> Option<Timestamp> {
+        self.endpoints.date
+    }
+
     /// Registers this installation as a client of its own (RFC 7591); `scope` is separated by spaces.
     ///
     /// The request is that of oidc-agent 4.2.6, which INDIGO IAM is known to take. OpenID Connect Dynamic Client

@@ -1,5 +1,6 @@
 //! Where one check is pinged. The path of the URL is a capability: who knows it can silence an alert, so it is never shown.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use url::Url;
@@ -45,6 +46,31 @@ impl CheckUrl {
     #[must_use]
     pub fn variable(&self) -> &'static str {
         self.variable
+    }
+
+    /// The same without `create=1`, which has the server make a check that is missing; and whether it had that.
+    #[must_use]
+    pub fn without_creation(mut self) -> (Self, bool) {
+        let is_creation = |(name, _): &(Cow<'_, str>, Cow<'_, str>)| name == "create";
+        let had = self.url.query_pairs().any(|pair| is_creation(&pair));
+        if had {
+            let pairs = self.url.query_pairs();
+            let rest: Vec<(String, String)> = pairs
+                .filter(|pair| !is_creation(pair))
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect();
+            self.url.set_query(None);
+            if !rest.is_empty() {
+                self.url.query_pairs_mut().extend_pairs(rest);
+            }
+        }
+        (self, had)
+    }
+
+    /// Whether the other one is the same check, whichever variable gave it.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.url == other.url
     }
 
     /// The URL of one signal (`start`, `log`, or an exit code) of one run.
@@ -108,6 +134,32 @@ mod tests {
             signal("https://hc.test/ping/k/slug?create=1"),
             "https://hc.test/ping/k/slug/start?create=1&rid=r"
         );
+    }
+
+    #[test]
+    fn a_look_makes_no_check() {
+        let parse = |value| CheckUrl::parse("BACKUP_CHECK_URL", value).unwrap();
+        for (value, expected, had) in [
+            (
+                "https://hc.test/ping/k/slug?create=1",
+                "https://hc.test/ping/k/slug/log?rid=r",
+                true,
+            ),
+            (
+                "https://hc.test/ping/k/slug?a=b&create=1",
+                "https://hc.test/ping/k/slug/log?a=b&rid=r",
+                true,
+            ),
+            (
+                "https://hc.test/ping/u?a=b",
+                "https://hc.test/ping/u/log?a=b&rid=r",
+                false,
+            ),
+        ] {
+            let (check, was) = parse(value).without_creation();
+            assert_eq!((check.signal("log", "r").as_str(), was), (expected, had));
+        }
+        assert!(parse("https://hc.test/ping/u").is_same(&parse("https://hc.test/ping/u")));
     }
 
     #[test]

@@ -41,6 +41,19 @@ impl Checks {
         (checks, warnings)
     }
 
+    /// All that are set.
+    pub fn all(&self) -> impl Iterator<Item = &CheckUrl> {
+        [
+            &self.backup,
+            &self.forget,
+            &self.verify,
+            &self.token,
+            &self.restic,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     pub(super) fn parse(vars: &BTreeMap<String, String>, warnings: &mut Vec<Problem>) -> Self {
         let mut check =
             |variable| parse_check(variable, vars.get(variable).map(String::as_str), warnings);

@@ -21,6 +21,15 @@ impl Remote {
         &self.0
     }
 
+    /// The bucket: what the path begins with, where it is one of an object storage; `None` for a plain directory.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&str> {
+        self.section()?;
+        let (_, path) = self.0.split_once(':')?;
+        let bucket = path.trim_start_matches('/').split('/').next()?;
+        (!bucket.is_empty()).then_some(bucket)
+    }
+
     /// The section of `rclone.conf` that the remote needs; `None` for a plain directory or a remote made on the fly.
     #[must_use]
     pub fn section(&self) -> Option<&str> {

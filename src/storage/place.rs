@@ -48,7 +48,9 @@ impl Place {
         }
     }
 
-    pub(super) fn of(settings: &Settings) -> Self {
+    /// That of these settings.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
         let kind = match (&settings.login, settings.remote.section()) {
             (Some(login), _) if login.service.is_some() => Kind::Service,
             (Some(_), _) => Kind::Login,

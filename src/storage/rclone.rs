@@ -82,7 +82,7 @@ impl Rclone {
 /// A remote `name:path` of the user's own needs its section, in the file or in the environment.
 ///
 /// The storage of the login needs none for a stock rclone: whether somebody has logged in is asked by who keeps the login.
-pub(super) fn require_section(settings: &Settings) -> Result<()> {
+pub fn require_section(settings: &Settings) -> Result<()> {
     let Some(section) = settings.remote.section() else {
         return Ok(());
     };

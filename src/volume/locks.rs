@@ -174,11 +174,12 @@ impl Holder {
     }
 }
 
-/// The id of the container we are in, as `docker ps` shows it.
+/// The id of the container we are in, as `docker ps` shows it; `None` outside of one.
 ///
 /// Docker mounts `/etc/hostname` from its folder of the container: the one place that shows the id whatever the
 /// cgroup version and however the host name was set.
-fn container_id() -> Option<String> {
+#[must_use]
+pub fn container_id() -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     mounts.lines().find_map(|line| {
         line.split(['/', ' '])

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::harness::{Container, Ended, Installation, docker, ended, image};
 
 /// In the order of the help.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "config",
     "reauth",
     "check-refresh-token",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 17] = [
     "oidc-token",
     "credential-process",
     "status",
+    "doctor",
     "healthcheck",
 ];
 

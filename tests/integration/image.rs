@@ -67,6 +67,7 @@ fn every_command_is_a_link_to_the_one_program() {
         "config cloud-backup",
         "copy cloud-backup",
         "credential-process cloud-backup",
+        "doctor cloud-backup",
         "forget cloud-backup",
         "healthcheck cloud-backup",
         "oidc-token cloud-backup",

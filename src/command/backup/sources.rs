@@ -49,7 +49,7 @@ const WITH_VALUE: [&str; 42] = [
 ];
 
 /// The sources as a person would name them.
-pub(super) fn describe(args: &[OsString]) -> String {
+pub(in crate::command) fn describe(args: &[OsString]) -> String {
     let sources = named(args);
     if sources.is_empty() {
         return args
@@ -62,7 +62,7 @@ pub(super) fn describe(args: &[OsString]) -> String {
 }
 
 /// Whether they are nothing but empty directories, which is what a mistyped host directory looks like in a container.
-pub(super) fn are_empty(sources: &[String]) -> bool {
+pub(in crate::command) fn are_empty(sources: &[String]) -> bool {
     let is_empty = |source: &String| {
         std::fs::read_dir(source).is_ok_and(|mut entries| entries.next().is_none())
     };
@@ -70,7 +70,7 @@ pub(super) fn are_empty(sources: &[String]) -> bool {
 }
 
 /// The arguments that are neither options nor their values.
-pub(super) fn named(args: &[OsString]) -> Vec<String> {
+pub(in crate::command) fn named(args: &[OsString]) -> Vec<String> {
     let mut sources = Vec::new();
     let mut args = args.iter().map(|arg| arg.to_string_lossy());
     while let Some(arg) = args.next() {

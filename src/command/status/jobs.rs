@@ -95,7 +95,7 @@ pub(super) async fn find(
     zone: &TimeZone,
     now: Timestamp,
 ) -> Result<Found> {
-    let (plan, error) = plan(settings, named, scheduler)?;
+    let (plan, error) = read_plan(settings, named, scheduler.file.as_deref())?;
     let file = ScheduleFile {
         file: plan.as_ref().map(|plan| plan.file.clone()),
         problem: error.as_ref().map(ToString::to_string),
@@ -135,17 +135,18 @@ pub(super) async fn find(
     })
 }
 
-/// The schedule file that holds here, or what is wrong with it.
-fn plan(
+/// The schedule file that holds here, or what is wrong with it: the one that was named, else the one that the running
+/// scheduler has said it keeps, else the default. The only errors are those of a named one.
+pub(in crate::command) fn read_plan(
     settings: &Settings,
     named: Option<PathBuf>,
-    scheduler: &Scheduler,
+    kept: Option<&Path>,
 ) -> Result<(Option<Plan>, Option<Error>)> {
     if let Some(file) = named {
         return Ok((Some(Plan::read(&file, settings)?), None));
     }
     // The scheduler's own may be in another container alone.
-    let kept = scheduler.file.as_deref().filter(|file| file.is_file());
+    let kept = kept.filter(|file| file.is_file());
     let file = kept.unwrap_or(Path::new(plan::DEFAULT_FILE));
     match Plan::read(file, settings) {
         Ok(plan) => Ok((Some(plan), None)),

@@ -6,12 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Findings;
-use crate::command::login::known;
-use crate::identity::agent::read_account;
+use crate::command::login::{Saved, known};
 use crate::identity::expiry::{Expiry, Source};
-use crate::identity::store::Store;
 use crate::moment::about;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
 
@@ -48,15 +46,15 @@ pub(super) struct Found {
 /// `None` where the storage needs no login.
 pub(super) async fn find(settings: &Settings, volume: &Volume, now: Timestamp) -> Option<Found> {
     let login = settings.login.as_ref()?;
-    let service = login.service.as_ref().map(|client| client.id.clone());
-    let end = async {
-        match service {
-            Some(_) => (None, Ok(None)),
-            None => end(settings, login).await,
+    let own = async {
+        if let Some(client) = &login.service {
+            return (None, Some(client.id.clone()), Ok(None));
         }
+        let saved = Saved::read(settings, login).await;
+        let expiry = saved.expiry();
+        (saved.user, None, saved.account.map(|_| expiry))
     };
-    let (end, status) = tokio::join!(end, known(settings, volume));
-    let (user, end) = end;
+    let ((user, service, end), status) = tokio::join!(own, known(settings, volume));
     Some(Found {
         user,
         service,
@@ -65,34 +63,6 @@ pub(super) async fn find(settings: &Settings, volume: &Volume, now: Timestamp) -
         warn_days: login.warn_days,
         now,
     })
-}
-
-async fn end(
-    settings: &Settings,
-    login: &settings::Login,
-) -> (Option<String>, Result<Option<Expiry>, Trouble>) {
-    let current = match Store::new(&settings.home).current(&login.account) {
-        Ok(Some(current)) => current,
-        Ok(None) => return (None, Err(Trouble::NoLogin)),
-        Err(error) => {
-            let detail = error.to_string();
-            return (None, Err(Trouble::Agent { detail }));
-        }
-    };
-    let about = current.about;
-    let made = about.as_ref().map(|about| about.made);
-    let user = about.and_then(|about| about.user);
-    let account = read_account(
-        &settings.environment,
-        &current.folder,
-        &login.account,
-        &login.password,
-    );
-    let end = account.await.map(|account| {
-        let of_token = account.refresh_token.as_ref().and_then(Expiry::of_token);
-        of_token.or_else(|| made.and_then(Expiry::estimate))
-    });
-    (user, end)
 }
 
 impl Found {

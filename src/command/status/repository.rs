@@ -35,18 +35,21 @@ pub(super) struct State {
 }
 
 /// What was found out.
-pub(super) struct Found {
+pub(in crate::command) struct Found {
     remote: String,
-    contents: Result<Option<Contents>>,
+    /// `None` where there is no repository yet.
+    pub contents: Result<Option<Contents>>,
 }
 
-struct Contents {
-    size: Option<u64>,
-    snapshots: Vec<Group>,
+/// What it holds.
+pub(in crate::command) struct Contents {
+    /// In bytes; `None` where that was not known in time.
+    pub size: Option<u64>,
+    pub snapshots: Vec<Group>,
 }
 
 /// The only error is an interruption.
-pub(super) async fn find(
+pub(in crate::command) async fn find(
     settings: &Settings,
     volume: &Volume,
     interrupts: &mut Interrupts,

@@ -9,11 +9,11 @@ use super::Status;
 use super::jobs::{Job, LastRun, Outcome};
 use super::login::Login;
 use super::repository::State;
+use crate::fold::fold;
 use crate::moment::{about, day_and_time, seen_from, span};
 use crate::repository::Group;
 use crate::size::bytes;
 
-const WIDTH: usize = 100;
 /// The column where what is told of a part begins.
 const COLUMN: usize = 14;
 
@@ -50,21 +50,7 @@ impl Page<'_> {
 
     /// Words after a head; what follows the first line is set in as far as `indent`.
     fn fold(&mut self, head: &str, indent: usize, words: &str) {
-        let mut line = head.to_owned();
-        let mut is_fresh = true;
-        for word in words.split(' ') {
-            if !is_fresh && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                let _ = writeln!(self.text, "{}", line.trim_end());
-                line = " ".repeat(indent);
-                is_fresh = true;
-            }
-            if !is_fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_fresh = false;
-        }
-        let _ = writeln!(self.text, "{}", line.trim_end());
+        self.text.push_str(&fold(head, indent, words));
     }
 
     fn time(&self, time: Timestamp) -> String {

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{CONTENT_TYPE, DATE};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::guilty::{Expected, clock, guilty};
 use crate::credentials::Credentials;
+use crate::http_date;
 use crate::supervise::without_tokens;
 use crate::trouble::Trouble;
 
@@ -64,16 +64,12 @@ struct Refusal {
 impl Answer {
     /// Reads it, and what is too long for an answer of STS only in part.
     pub(super) async fn read(mut response: Response) -> reqwest::Result<Self> {
-        let header = |name| {
-            let value = response.headers().get(name)?;
-            value.to_str().ok().map(str::to_owned)
-        };
-        let date = header(DATE).and_then(|text| {
-            rfc2822::DateTimeParser::new()
-                .parse_timestamp(text.trim())
-                .ok()
-        });
-        let content_type = header(CONTENT_TYPE).unwrap_or_default();
+        let date = http_date::of(response.headers());
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let mut body = Vec::new();
         while body.len() < LIMIT
             && let Some(chunk) = response.chunk().await?

@@ -10,7 +10,7 @@ use crate::jwt::{self, Claims};
 use crate::trouble::Trouble;
 
 /// Clocks that differ by less are not worth a word.
-const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
+pub const CLOCKS: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the storage expects of a token, as far as the settings tell.
 #[derive(Debug, Clone)]
@@ -49,36 +49,48 @@ pub fn guilty(
     let Some(claims) = jwt::claims(token) else {
         return refused("it is no JWT, and only those tell the storage whose they are".to_owned());
     };
-    if let Some(untimely) = untimely(&claims, server_date.unwrap_or(now)) {
-        return clock(expected, server_date, now).unwrap_or_else(|| Trouble::ProviderFailing {
+    flaw(&claims, expected, server_date, now).unwrap_or_else(|| Trouble::RoleRefused {
+        role: expected.role.clone(),
+        detail: format!(
+            "it is unknown there, or not open to this account or to tokens for {}, or the storage does not know or reach {}",
+            expected.audience, expected.issuer
+        ),
+    })
+}
+
+/// What of these claims no storage with these expectations takes; the times are as in [`guilty`].
+#[must_use]
+pub fn flaw(
+    claims: &Claims,
+    expected: &Expected,
+    server_date: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Trouble> {
+    if let Some(untimely) = untimely(claims, server_date.unwrap_or(now)) {
+        let blamed = clock(expected, server_date, now);
+        return Some(blamed.unwrap_or_else(|| Trouble::ProviderFailing {
             issuer: expected.issuer.clone(),
             detail: format!("by the storage's clock, the token that it gave {untimely}"),
-        });
+        }));
     }
     if !claims.aud.contains(&expected.audience) {
         let audience = match claims.aud.as_slice() {
             [] => "nobody".to_owned(),
             several => shown(&several.join(", ")),
         };
-        return refused(format!(
+        return Some(refused(format!(
             "it is for {audience}, and OIDC_AUDIENCE is {}",
             expected.audience
-        ));
+        )));
     }
     if claims.iss.as_deref() != Some(&expected.issuer) {
-        return refused(format!(
+        return Some(refused(format!(
             "its issuer is {:?}, and OIDC_ISSUER is {:?}",
             shown(claims.iss.as_deref().unwrap_or_default()),
             expected.issuer
-        ));
+        )));
     }
-    Trouble::RoleRefused {
-        role: expected.role.clone(),
-        detail: format!(
-            "it is unknown there, or not open to this account or to tokens for {}, or the storage does not know or reach {}",
-            expected.audience, expected.issuer
-        ),
-    }
+    None
 }
 
 fn refused(detail: String) -> Trouble {

@@ -8,6 +8,9 @@ use rusqlite::Connection;
 
 use super::*;
 
+/// A machine with much else to do may wake us that much later.
+const LATE: Duration = Duration::from_secs(3);
+
 const FOLDER: &str = "HISTORY_TEST_FOLDER";
 
 /// The other process: writes runs until it is killed, and prints each id when its end is written.
@@ -109,10 +112,7 @@ fn who_waits_for_another_process_gives_up_after_two_seconds() {
     let begun = Instant::now();
     assert!(matches!(scene.history.begin(&backup(1)), Err(Error::Busy)));
     let took = begun.elapsed();
-    assert!(
-        took >= PATIENCE && took < PATIENCE + Duration::from_millis(500),
-        "{took:?}"
-    );
+    assert!(took >= PATIENCE && took < PATIENCE + LATE, "{took:?}");
     drop(lock);
     scene.ran(backup(2), 0);
 }
@@ -126,7 +126,7 @@ fn a_stranger_who_has_the_database_is_waited_for_just_as_long_and_nothing_is_set
     let begun = Instant::now();
     let refused = scene.history.begin(&backup(1)).unwrap_err();
     let took = begun.elapsed();
-    assert!(took < PATIENCE + Duration::from_millis(500), "{took:?}");
+    assert!(took < PATIENCE + LATE, "{took:?}");
     assert_eq!(refused.to_string(), "database is locked");
     stranger.execute_batch("COMMIT").unwrap();
     assert_eq!(scene.history.since(time(0)).unwrap().len(), 1);

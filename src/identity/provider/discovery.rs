@@ -2,6 +2,7 @@
 //!
 //! OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3, for a provider that has only that.
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use url::Url;
@@ -18,6 +19,8 @@ pub(super) struct Endpoints {
     pub device: Option<Url>,
     pub introspection: Option<Url>,
     pub authentication: (Authentication, Option<Authentication>),
+    /// What time it was there when it was asked.
+    pub date: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +52,10 @@ pub(super) async fn read(
             first.path()
         )));
     }
-    endpoints(http, http.good(&answer)?, device_endpoint, scheme)
+    Ok(Endpoints {
+        date: answer.date,
+        ..endpoints(http, http.good(&answer)?, device_endpoint, scheme)?
+    })
 }
 
 /// Where the document may be. Discovery 1.0 writes its place after the issuer, RFC 8414 between host and path.
@@ -83,6 +89,7 @@ fn endpoints(
             .or(document.device_authorization_endpoint),
         introspection: document.introspection_endpoint,
         authentication: authentication(methods),
+        date: None,
     };
     let without_tls = [
         &endpoints.registration,

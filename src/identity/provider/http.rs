@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
@@ -13,6 +14,7 @@ use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use super::super::refusal::words;
+use crate::http_date;
 use crate::settings::Client;
 use crate::trouble::Trouble;
 use crate::unreachable;
@@ -64,6 +66,8 @@ pub(super) struct Answer {
     pub status: StatusCode,
     /// Which endpoint it came from, to be said after a status: `at /token`.
     pub at: String,
+    /// What time it is there, in whole seconds.
+    pub date: Option<Timestamp>,
     body: Vec<u8>,
     location: Option<String>,
 }
@@ -202,6 +206,7 @@ impl Http {
         Ok(Answer {
             status: response.status(),
             at,
+            date: http_date::of(response.headers()),
             body,
             location: location
                 .and_then(|value| value.to_str().ok())

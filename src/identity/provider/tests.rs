@@ -100,6 +100,7 @@ fn http(issuer: &str) -> Http {
 fn endpoints(issuer: &str) -> Endpoints {
     let at = |path: &str| Url::parse(&format!("{issuer}{path}")).unwrap();
     Endpoints {
+        date: None,
         token: at("/token"),
         registration: Some(at("/register")),
         device: Some(at("/device")),

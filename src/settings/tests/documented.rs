@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor, value};
 
+use crate::settings::names::VARIABLES;
 use crate::settings::{Raw, SECRETS};
 
 const ENV_EXAMPLE: &str = include_str!("../../../.env.example");
@@ -88,4 +89,11 @@ fn the_tables_have_each_variable_and_mark_the_secrets() {
             );
         }
     }
+}
+
+#[test]
+fn the_names_that_others_are_held_against_are_all_of_them() {
+    let mut known: Vec<&str> = VARIABLES.iter().chain(&SECRETS).copied().collect();
+    known.sort_unstable();
+    assert_eq!(known, variables());
 }

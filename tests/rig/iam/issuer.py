@@ -35,6 +35,10 @@ DEFAULTS = {
     "refresh_expires_at": None,
     # Seconds.
     "access_lifetime": int(os.environ.get("ACCESS_TOKEN_TTL") or 3600),
+    # Claims of access tokens over its own, by name; null leaves one out.
+    "claims": {},
+    # Seconds by which its clock is ahead, as the header Date of each answer tells it.
+    "clock_ahead": 0,
     # "jwt", or "opaque" as other providers have them.
     "refresh_token": "jwt",
     # Each refresh gives a new refresh token; the old one is dead, and using it again kills the new one too (RFC 9700, section 4.14.2).
@@ -364,7 +368,8 @@ class Issuer:
         audience = form.get("audience") or form.get("aud")
         if audience:
             claims["aud"] = audience.split()[0] if len(audience.split()) == 1 else audience.split()
-        access_token = self.signer.sign(claims)
+        scripted = {**claims, **self.script["claims"]}
+        access_token = self.signer.sign({name: value for name, value in scripted.items() if value is not None})
         self.access_tokens[access_token] = claims
         answer = {"access_token": access_token, "token_type": "Bearer", "expires_in": lifetime, "scope": claims["scope"]}
         if "openid" in claims["scope"].split():

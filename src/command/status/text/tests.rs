@@ -6,6 +6,7 @@ use super::super::jobs::ScheduleFile;
 use super::super::server::Server;
 use super::super::{Finding, Scheduler};
 use super::*;
+use crate::fold::WIDTH;
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -1,0 +1,110 @@
+//! The storage itself: what a backup does in it, the server in front of it, and the repository.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::command::status::repository;
+use crate::command::with_repository::running_server;
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use crate::size::bytes;
+use crate::storage::{Place, Supply, probe, require_section};
+use crate::supervise::Interrupts;
+use crate::volume::{Holder, Volume};
+
+use super::finding::Finding;
+use super::ledger::Look;
+
+/// All four steps of the probe together.
+const PROBE: Duration = Duration::from_mins(1);
+/// A server that has just been started tells within this time where it listens, and answers.
+const SERVER: Duration = Duration::from_secs(40);
+
+/// An object is listed, written, read and deleted under the backup path.
+pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<&Supply>) -> Look {
+    let proof = async {
+        if supply.is_none() {
+            require_section(settings)?;
+        }
+        probe::write_list_read_delete(settings, volume, supply, |_| ()).await
+    };
+    let end = timeout(PROBE, proof).await.unwrap_or_else(|_| {
+        Err(Error::ProbeFailed {
+            doing: "read and write",
+            detail: format!("no end within {}", humantime::format_duration(PROBE)),
+            place: Box::new(Place::of(settings)),
+        })
+    });
+    match end {
+        Ok(()) => Look::good(format!(
+            "listing, writing, reading and deleting in {}",
+            settings.remote
+        )),
+        Err(error) => look(error),
+    }
+}
+
+/// The running server, if there is one.
+pub(super) async fn server(settings: &Settings, volume: &Volume) -> Look {
+    let asked = async {
+        let Some(endpoint) = running_server(settings, volume).await? else {
+            return Ok(false);
+        };
+        if endpoint.answers().await {
+            return Ok(true);
+        }
+        Err(Error::NoAnswer { after: SERVER / 4 })
+    };
+    let end = timeout(SERVER, asked)
+        .await
+        .unwrap_or(Err(Error::NoAnswer { after: SERVER }));
+    let holder = volume.server().ok().flatten();
+    match (end, holder) {
+        (Ok(true), holder) => {
+            let holder = Holder::describe(holder.flatten().as_ref());
+            Look::good(format!("runs in {holder}"))
+        }
+        (Ok(false), Some(holder)) => {
+            let holder = Holder::describe(holder.as_ref());
+            Look::good(format!("runs in {holder}, out of reach from here"))
+        }
+        (Ok(false), None) => Look::good(
+            "none runs, this command has one of its own (to start it: docker compose up -d)",
+        ),
+        (Err(error), _) => look(error),
+    }
+}
+
+/// The repository and its password, and how many bytes it takes; the only error is an interruption.
+pub(super) async fn repository(
+    settings: &Settings,
+    volume: &Volume,
+    interrupts: &mut Interrupts,
+) -> Result<(Look, Option<u64>)> {
+    let found = repository::find(settings, volume, interrupts).await?;
+    Ok(match found.contents {
+        Ok(Some(contents)) => {
+            let count: usize = contents.snapshots.iter().map(|group| group.count).sum();
+            let snapshots = match count {
+                1 => "1 snapshot".to_owned(),
+                several => format!("{several} snapshots"),
+            };
+            let size = contents.size.map(bytes);
+            let size = size.map_or_else(String::new, |size| format!(", {size}"));
+            let good = format!("RESTIC_PASSWORD opens it; {snapshots}{size}");
+            (Look::good(good), contents.size)
+        }
+        Ok(None) => (Look::good("none yet, the first backup makes it"), Some(0)),
+        Err(error) => (look(error), None),
+    })
+}
+
+/// Trouble of the login is told as that, wherever it is met; a missing program is told with its version.
+fn look(error: Error) -> Look {
+    match error {
+        Error::ProgramMissing { .. } => Look::passed(error.to_string()),
+        Error::Login(trouble) => Look::found(Finding::Login(trouble)),
+        error => Look::found(Finding::Storage(error)),
+    }
+}

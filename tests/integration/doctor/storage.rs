@@ -1,0 +1,86 @@
+//! Storage without a login: the path, the server, the repository, the quota.
+
+use super::{doctor, idle};
+use crate::harness::Installation;
+use crate::healthchecks::Healthchecks;
+
+#[test]
+fn path_server_and_repository() {
+    let installation = Installation::new();
+    installation.write("a", "one");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    let idle = idle(&installation);
+    doctor(&idle, ["BACKUP_REMOTE=/etc/storage"])
+        .found(["storage-refuses"])
+        .says("the storage lets us not write: ")
+        .is("repository", "not-looked-at");
+    doctor(&idle, ["BACKUP_REMOTE=nowhere:path"]).found(["remote-unknown"]);
+    doctor(&idle, ["RESTIC_PASSWORD=another-password"]).found(["repository-password"]);
+    let storage = |script: &str| idle.shell(&format!("cd /home/user/storage; {script}")).ok();
+    storage("mv config ../config; echo nonsense >config; chown user config");
+    doctor(&idle, []).found(["repository-unreadable"]);
+    storage("mv ../config config; mv keys ../keys");
+    doctor(&idle, []).found(["repository-damaged"]);
+    storage("mv ../keys keys; cd ..; mv storage elsewhere");
+    doctor(&idle, []).found(["repository-gone"]);
+    idle.shell("cd /home/user; rm -r storage; mv elsewhere storage")
+        .ok();
+
+    let server = installation.server();
+    doctor(&server, []).found([]);
+    doctor(&server, ["BACKUP_REMOTE=/home/user/other"])
+        .found(["server-settings"])
+        .says("docker compose up -d --force-recreate");
+    server.kill("STOP", server.pid("rclone", "serve"));
+    doctor(&server, [])
+        .found(["repository-unreadable"])
+        .is("server", "found")
+        .is("repository", "not-looked-at");
+}
+
+#[test]
+fn from_80_percent_of_the_quota_on_doctor_and_each_backup_warn() {
+    let healthchecks = Healthchecks::start();
+    let installation = Installation::new();
+    installation.write_random("a", 900_000);
+    let server = installation.server();
+    let url = format!(
+        "--env=BACKUP_CHECK_URL={}",
+        healthchecks.url_for_containers()
+    );
+    let backup = |quota: &str| {
+        let quota = format!("--env=QUOTA={quota}");
+        let ended = server.exec_with([&*url, &quota], ["backup", "/backup/dir1"]);
+        (ended.ok().all(), healthchecks.last_body())
+    };
+    // 900 kB of random bytes, and what restic adds to them.
+    let (shown, body) = backup("1100000");
+    let warning = "warning: 82 % of the quota is used (";
+    assert!(
+        shown.contains(&format!("cloud-backup: {warning}")),
+        "{shown}"
+    );
+    let head: Vec<&str> = body.lines().take(2).collect();
+    assert_eq!(head[0], "Successful backup of /backup/dir1");
+    assert!(head[1].starts_with(warning), "{body}");
+    assert!(
+        head[1].contains("how fast it grows is not known yet"),
+        "{body}"
+    );
+    let (_, body) = backup("2M");
+    assert!(!body.contains("warning"), "{body}");
+    let (shown, body) = backup("");
+    assert!(
+        !shown.contains("quota") && !body.contains("quota"),
+        "{body}"
+    );
+
+    doctor(&server, ["QUOTA=1100000"])
+        .found(["quota-low"])
+        .says("forget --keep-within 14d --prune");
+    doctor(&server, ["QUOTA=800K"]).found(["quota-full"]);
+    doctor(&server, ["QUOTA=2G"])
+        .found([])
+        .says("0 % of the quota is used (");
+    doctor(&server, ["QUOTA=much"]).found(["setting-wrong"]);
+}
