@@ -29,6 +29,7 @@ mod snapshots;
 
 pub use checks::Checks;
 pub use environment::Environment;
+pub use file::variables;
 pub use login::{Client, Login, ObjectStorage, SECTION};
 pub use remote::Remote;
 pub use rest::{Access, Rest};
@@ -217,14 +218,6 @@ impl Settings {
     }
 }
 
-/// The variables of this process; on a host those of its settings file beside them, as far as it can be read.
-#[must_use]
-pub fn variables() -> Vec<(OsString, OsString)> {
-    let mut all = file::variables().unwrap_or_default();
-    all.extend(std::env::vars_os());
-    all
-}
-
 fn no_restic_password() -> Problem {
     Problem::new(
         "RESTIC_PASSWORD",
@@ -235,7 +228,7 @@ fn no_restic_password() -> Problem {
 impl Settings {
     /// The settings of this process, by [`variables`].
     pub fn of_process() -> Result<Self> {
-        file::variables().map_err(|problem| Error::Settings(vec![problem]))?;
+        file::of_user().map_err(|problem| Error::Settings(vec![problem]))?;
         Self::from_vars(variables())
     }
 
