@@ -353,7 +353,9 @@ fn an_interrupted_run_leaves_nothing_and_says_so() {
     assert_eq!(healthchecks.signals(), ["start", "130"]);
     let body = healthchecks.last_body();
     assert!(
-        body.starts_with("Verification failed: it was interrupted by SIGTERM\n"),
+        body.starts_with(
+            "Verification failed: it was interrupted by SIGTERM\nNothing was changed; "
+        ),
         "{body}"
     );
     server.kill("CONT", server.pid("rclone", "serve"));
