@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::repository::{File, Repository, Snapshot};
+use crate::restore::shown;
 use crate::supervise::Interrupts;
 
 use super::job::{self, Job, Run};
@@ -110,7 +111,7 @@ fn said_by(whom: &str, error: Error) -> Error {
 fn newest(host: &str, all: &[Snapshot]) -> Result<Snapshot> {
     let ours = all.iter().filter(|snapshot| snapshot.hostname == host);
     fastrand::choice(choice::newest(ours.cloned())).ok_or_else(|| {
-        let others = all.iter().map(|snapshot| words::shown(&snapshot.hostname));
+        let others = all.iter().map(|snapshot| shown(&snapshot.hostname));
         let others: BTreeSet<String> = others.collect();
         Error::NoSnapshot {
             host: host.to_owned(),

@@ -17,6 +17,9 @@ use super::choice;
 /// Container engines put one of them into each container.
 const MARKS_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
+/// So many places that are in the way are named; the rest is counted.
+const NAMED: usize = 10;
+
 /// Where a restore goes.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -51,7 +54,7 @@ impl Target {
             )),
         };
         let path = match paths {
-            [one] => Some(root.join(one.trim_start_matches('/'))),
+            [one] => Some(below(&root, Path::new(one))),
             _ => None,
         };
         let originals = if paths.is_empty() {
@@ -86,6 +89,11 @@ impl Target {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Where a path of the snapshot comes.
+    pub(super) fn of_path(&self, path: &str) -> PathBuf {
+        below(&self.root, Path::new(path))
     }
 
     fn is_empty(&self) -> Result<bool, Refusal> {
@@ -137,6 +145,53 @@ impl Target {
             source: source.kind().into(),
         }
     }
+}
+
+/// What is in the place of folders of the snapshot and is none.
+#[derive(Debug)]
+pub(super) struct InTheWay<'a> {
+    root: &'a Path,
+    places: Vec<PathBuf>,
+    count: usize,
+}
+
+impl<'a> InTheWay<'a> {
+    pub(super) fn new(root: &'a Path) -> Self {
+        Self {
+            root,
+            places: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Looks at the place of a folder of the snapshot.
+    pub(super) fn look(&mut self, folder: &Path) {
+        let place = below(self.root, folder);
+        // The root itself may be a link: restic goes through it.
+        let is_one =
+            place != self.root && place.symlink_metadata().is_ok_and(|found| !found.is_dir());
+        if is_one && !self.places.contains(&place) {
+            self.count += 1;
+            if self.places.len() < NAMED {
+                self.places.push(place);
+            }
+        }
+    }
+
+    pub(super) fn judge(self) -> Result<(), Refusal> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        Err(Refusal::InTheWay {
+            places: self.places,
+            count: self.count,
+        })
+    }
+}
+
+/// Where a path of a snapshot is below a folder.
+fn below(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// The nearest folder of a path that is there.
