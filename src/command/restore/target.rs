@@ -17,6 +17,8 @@ use super::choice;
 /// Container engines put one of them into each container.
 const MARKS_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
+/// So many bytes stay free in the volume, where login and history are written too.
+const LEFT_FREE: u64 = 64 * 1024 * 1024;
 /// So many places that are in the way are named; the rest is counted.
 const NAMED: usize = 10;
 
@@ -31,6 +33,8 @@ pub(super) struct Target {
     pub places: Vec<PathBuf>,
     /// The one path that was asked for, if it was one.
     pub path: Option<PathBuf>,
+    /// So many bytes have to stay free, if any are written.
+    left_free: u64,
 }
 
 impl Target {
@@ -67,7 +71,9 @@ impl Target {
         } else {
             vec![root.clone()]
         };
+        let left_free = if root.starts_with(home) { LEFT_FREE } else { 0 };
         Ok(Self {
+            left_free,
             root,
             in_place: wish.in_place,
             places,
@@ -104,7 +110,7 @@ impl Target {
         }
     }
 
-    /// That there is room for so many bytes. Where the paths are on several file systems that is not known.
+    /// That there is room for so many bytes, and for what has to stay free. Where the paths are on several file systems that is not known.
     pub(super) fn require_room(&self, needed: u64) -> Result<(), Refusal> {
         let devices = self.places.iter().map(|place| device(nearest(place)));
         let mut devices: Vec<_> = devices.collect();
@@ -117,6 +123,10 @@ impl Target {
         };
         #[allow(clippy::unnecessary_cast)] // Not the same type on every system.
         let there = (room.blocks_available() as u64).saturating_mul(room.fragment_size() as u64);
+        let needed = match needed {
+            0 => return Ok(()),
+            needed => needed.saturating_add(self.left_free),
+        };
         if needed <= there {
             return Ok(());
         }

@@ -32,10 +32,16 @@ fn writable(installation: &Installation) {
 
 #[test]
 fn what_never_would_keep_of_a_broken_off_restore_is_mended_by_the_line_that_goes_on() {
-    let installation = Installation::new().env("RCLONE_BWLIMIT", "4M");
-    let big = installation.write_random("big", 20_000_000);
+    // It would take half a minute.
+    let installation = Installation::new().env("RCLONE_BWLIMIT", "1M");
+    let big = installation.write_random("big", 30_000_000);
     writable(&installation);
-    installation.run(["backup", "/backup/dir1"]).ok();
+    run_with(
+        &installation,
+        ["--env=RCLONE_BWLIMIT="],
+        ["backup", "/backup/dir1"],
+    )
+    .ok();
     let content = fs::read(&big).expect("a file");
     fs::remove_file(&big).expect("a file");
     let restore = installation.start(["restore", "--in-place", "--overwrite=never"]);
