@@ -1,7 +1,7 @@
 //! `recovery-kit`: a sheet for paper with this installation's values, for the day the VM is gone.
 //!
 //! What cannot be known, for want of a network or a login, is said on the sheet; it is printed all the same. Secrets are
-//! left out, with places to write them in by hand, unless `RESTIC_PASSWORD` is asked for. `OIDC_PASSWORD` is never there.
+//! left out, with places to write them in by hand, unless they are asked for. `OIDC_PASSWORD` is never there.
 
 use std::io::Write;
 use std::time::Duration;
@@ -78,7 +78,7 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
     };
     let sheet = sheet::text(&facts);
     let sheet = if with_secrets {
-        say("cloud-backup: the sheet has RESTIC_PASSWORD: keep it where nobody else can read it");
+        say("cloud-backup: the sheet has secrets: keep it where nobody else can read it");
         sheet
     } else {
         redactor.text(&sheet)
