@@ -115,7 +115,7 @@ pub enum Verb {
     Restore(Restore),
     /// Print what is needed on the day the VM is gone, for paper
     RecoveryKit {
-        /// With the password of the repository
+        /// With the password of the repository, and with all variables that define the remote
         #[arg(long)]
         with_secrets: bool,
     },

@@ -342,6 +342,17 @@ impl<'a> Repository<'a> {
         remarks: bool,
         deadline: Duration,
     ) -> Result<String> {
+        let (output, _) = self.streams_of(invocation, remarks, deadline).await?;
+        Ok(output)
+    }
+
+    /// The same with what restic says on standard error, where that is not in the output.
+    async fn streams_of(
+        &self,
+        invocation: &Invocation,
+        remarks: bool,
+        deadline: Duration,
+    ) -> Result<(String, String)> {
         let expression = invocation.expression();
         let expression = if remarks {
             expression.stderr_to_stdout().stdout_capture()
@@ -365,7 +376,7 @@ impl<'a> Repository<'a> {
             .map_err(|source| invocation.cannot_start(source))?;
         let output = ended.ok_or(Error::NoAnswer { after: deadline })?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let aside = String::from_utf8_lossy(&output.stderr);
+        let aside = String::from_utf8_lossy(&output.stderr).into_owned();
         let mut findings = Findings::default();
         // What is no remark is not read where remarks have a stream of their own: it may be one line of megabytes.
         let said = if remarks { text.lines() } else { aside.lines() };
@@ -374,6 +385,6 @@ impl<'a> Repository<'a> {
             status: output.status,
             interrupted: None,
         })?;
-        Ok(text)
+        Ok((text, aside))
     }
 }

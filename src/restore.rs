@@ -9,21 +9,16 @@ use nix::sys::signal::Signal;
 
 use crate::size::bytes;
 
+pub use failures::{Failure, Failures};
+
+mod failures;
+
 /// How a line to type begins.
 pub const LINE: &str = "docker compose run --rm cloud-backup";
 
 /// restic with root's rights, through the running server: `cloud-backup` itself gives them up.
 pub const AS_ROOT: &str = "docker compose run --rm --user root --entrypoint /usr/bin/restic cloud-backup -r \
                            rest:http+unix:///home/user/.cloud-backup/run/rest.sock:/";
-
-/// What restic could not restore.
-#[derive(Debug, Default)]
-pub struct Failures {
-    /// How many files, folders and links.
-    pub count: usize,
-    /// The first of them, each with the system's word.
-    pub named: Vec<String>,
-}
 
 /// The snapshots of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +109,34 @@ pub enum Refusal {
         /// Where.
         place: PathBuf,
     },
+    /// What restic would remove, to make a folder of the snapshot there.
+    #[error(
+        "{} {} in the place of a folder of the snapshot: nothing was restored",
+        named(.places, *.count),
+        if *.count == 1 { "is a file or a link" } else { "are files or links" }
+    )]
+    InTheWay {
+        /// The first of them.
+        places: Vec<PathBuf>,
+        /// How many there are.
+        count: usize,
+    },
+    /// The snapshot has its files at other paths than it was made of.
+    #[error("snapshot {snapshot} does not have {path}, of which it was made: nothing was restored")]
+    Relative {
+        /// Its short id.
+        snapshot: String,
+        /// What was backed up.
+        path: String,
+    },
     /// Some of it could not be restored.
-    #[error("{}", incomplete(.0))]
-    Incomplete(Failures),
+    #[error("{}", .failures.told(.line.is_some()))]
+    Incomplete {
+        /// Which.
+        failures: Failures,
+        /// The command that tries them again; none where all of this was a dry run.
+        line: Option<String>,
+    },
     /// It was ended before it was done.
     #[error("interrupted by {signal}: {}", of_part(.target.as_deref()))]
     Interrupted {
@@ -126,6 +146,8 @@ pub enum Refusal {
         target: Option<PathBuf>,
         /// The command that goes on.
         line: String,
+        /// It has another `--overwrite` than this one, by which half a file would stay so.
+        instead_of: Option<&'static str>,
     },
     /// restic failed in another way.
     #[error("{message}")]
@@ -134,6 +156,8 @@ pub enum Refusal {
         code: u8,
         /// restic's own words.
         message: String,
+        /// The command that goes on, where the restore had begun.
+        line: Option<String>,
     },
 }
 
@@ -146,11 +170,13 @@ impl Refusal {
             | Self::HostHasNone { .. }
             | Self::NoSuchSnapshot { .. }
             | Self::NoSuchPath { .. }
-            | Self::Incomplete(_) => 1,
+            | Self::Incomplete { .. } => 1,
             Self::NoRepository { .. } => 10,
             Self::NotEmpty { .. }
             | Self::InContainer { .. }
             | Self::Target { .. }
+            | Self::InTheWay { .. }
+            | Self::Relative { .. }
             | Self::NoRoom { .. } => 73,
             Self::Interrupted { .. } => 130,
             Self::Restic { code, .. } => *code,
@@ -193,17 +219,31 @@ impl Refusal {
                 "Restore less (name the paths), or to a directory of the VM on a larger disk: {MOUNTED} --target /restored"
             )
             .into(),
-            Self::Incomplete(failures) => of_failures(failures),
+            Self::InTheWay { .. } => {
+                "Move it away, or restore to a new folder (leave out --target and --in-place). With --overwrite always or \
+                 if-changed it is removed, and the folder comes in its place."
+                    .into()
+            }
+            Self::Relative { .. } => {
+                "Its backup was given a path that is not whole. Leave out --in-place, and copy from the new folder.".into()
+            }
+            Self::Incomplete { failures, line } => failures.remedy(line.as_deref()),
             Self::Interrupted {
                 target: Some(_),
                 line,
+                instead_of,
                 ..
-            } => format!("To go on from there: {line}").into(),
+            } => format!("To go on from there: {line}{}", in_place_of(*instead_of)).into(),
             Self::Interrupted { line, .. } => format!("To begin again: {line}").into(),
+            Self::Restic {
+                line: Some(line), ..
+            } => format!(
+                "See docker compose logs cloud-backup for what the storage said. A part may be there; to go on from \
+                 there: {line}"
+            )
+            .into(),
             Self::Restic { .. } => {
-                "See docker compose logs cloud-backup for what the storage said. What was restored by then is there: the \
-                 same line with that --target and --overwrite if-changed goes on."
-                    .into()
+                "Nothing was restored. See docker compose logs cloud-backup for what the storage said.".into()
             }
         }
     }
@@ -224,45 +264,41 @@ fn of_target(source: &io::Error) -> Cow<'static, str> {
     }
 }
 
-fn of_failures(failures: &Failures) -> Cow<'static, str> {
-    let any = |words: &str| failures.named.iter().any(|line| line.ends_with(words));
-    if any("no space left on device") || any("disk quota exceeded") {
-        "Make room there, then type the same command with --overwrite if-changed: it goes on from there.".into()
-    } else if any("permission denied")
-        || any("operation not permitted")
-        // A file that it may not write restic makes writable by chmod, and tells how that went.
-        || failures.named.iter().any(|line| line.contains(": chmod /"))
-    {
-        "uid 1000 may not write there. Restore to a new folder (leave out --target and --in-place) and copy as root; or \
-         restore with root's rights: docs/restore.md, \"Files of other owners\"."
-            .into()
-    } else {
-        "All else was restored. To try what is missing again type the same command with --overwrite if-changed.".into()
+/// Why the line that goes on has another `--overwrite` than the one that was typed.
+fn in_place_of(overwrite: Option<&'static str>) -> String {
+    overwrite.map_or(String::new(), |overwrite| {
+        format!(
+            "\n     Not {overwrite}: by it half a file would stay so. Files that were changed since the backup become the \
+             snapshot's by this line."
+        )
+    })
+}
+
+/// The first of some places, and how many more there are.
+fn named(places: &[PathBuf], count: usize) -> String {
+    let shown: Vec<String> = places
+        .iter()
+        .map(|place| shown(&place.to_string_lossy()))
+        .collect();
+    match count - shown.len().min(count) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
-fn incomplete(failures: &Failures) -> String {
-    let plural = if failures.count == 1 { "" } else { "s" };
-    let mut text = format!(
-        "{} file{plural} or folder{plural} could not be restored:",
-        failures.count
-    );
-    for line in &failures.named {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "\n  {line}");
-    }
-    if failures.count > failures.named.len() {
-        let _ = write!(
-            text,
-            "\n  and {} more",
-            failures.count - failures.named.len()
-        );
-    }
-    text
+/// A name as it can stand in a line, whatever a file or a client has put there.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    name.chars()
+        .map(|char| if char.is_control() { '?' } else { char })
+        .collect()
 }
 
 fn of_part(target: Option<&Path>) -> String {
     target.map_or("nothing was restored".to_owned(), |target| {
+        if target == Path::new("/") {
+            return "the original paths have a part of it".to_owned();
+        }
         format!("{} has a part of it", target.display())
     })
 }
@@ -273,7 +309,9 @@ fn hosts(hosts: &[Host]) -> String {
         let _ = write!(
             text,
             "\n  {}: {} snapshot{plural}, the newest {}",
-            host.name, host.count, host.newest
+            shown(&host.name),
+            host.count,
+            host.newest
         );
         text
     })

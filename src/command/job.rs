@@ -1,9 +1,11 @@
 //! What `backup`, `copy`, `forget`, `verify` and watched commands of restic share: one run at a time, its output shown and kept, its end reported.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+use nix::sys::signal::Signal;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -242,6 +244,23 @@ pub(super) fn is_dry_run(args: &[OsString]) -> bool {
 }
 
 impl Job {
+    /// A verification uploads nothing.
+    fn remedy<'e>(&self, error: &'e Error) -> Option<Cow<'e, str>> {
+        match error {
+            Error::Interrupted {
+                signal: Signal::SIGALRM,
+            } if self.verb == "verify" => Some(
+                "Nothing was changed; the next run begins anew. Let it read less (--read-data-subset), or give the job a \
+                 longer timeout in the schedule file."
+                    .into(),
+            ),
+            Error::Interrupted { .. } if self.verb == "verify" => {
+                Some("Nothing was changed; the next run begins anew.".into())
+            }
+            error => error.remedy(),
+        }
+    }
+
     fn args(&self, environment: &Environment) -> Vec<String> {
         let args = self.args.iter();
         let args: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
@@ -265,7 +284,7 @@ impl Job {
             verdict: transcript.redactor.text(&verdict),
             remedy: end
                 .err()
-                .and_then(Error::remedy)
+                .and_then(|error| self.remedy(error))
                 .map(|remedy| transcript.redactor.text(&remedy)),
             summary: transcript.findings.summary(),
             tail: transcript.tail.text(),

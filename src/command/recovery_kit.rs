@@ -1,7 +1,7 @@
 //! `recovery-kit`: a sheet for paper with this installation's values, for the day the VM is gone.
 //!
 //! What cannot be known, for want of a network or a login, is said on the sheet; it is printed all the same. Secrets are
-//! left out, with places to write them in by hand, unless `RESTIC_PASSWORD` is asked for. `OIDC_PASSWORD` is never there.
+//! left out, with places to write them in by hand, unless they are asked for. `OIDC_PASSWORD` is never there.
 
 use std::io::Write;
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct Facts<'a> {
     settings: &'a Settings,
     now: Timestamp,
     zone: TimeZone,
-    /// The host that backups of here have in their snapshots.
+    /// The host that backups of here have in their snapshots; where there are none of it, the one with the newest.
     host: String,
     /// Only where it was asked for.
     password: Option<&'a str>,
@@ -70,7 +70,7 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
         settings: &settings,
         now: Timestamp::now(),
         zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
-        host: own_host(&settings),
+        host: host_of(&snapshots, own_host(&settings)),
         password: with_secrets
             .then(|| settings.restic_password())
             .transpose()?
@@ -84,6 +84,7 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
     };
     let sheet = sheet::text(&facts);
     let sheet = if with_secrets {
+        say("cloud-backup: the sheet has secrets: keep it where nobody else can read it");
         sheet
     } else {
         redactor.text(&sheet)
@@ -91,6 +92,16 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
     // Nobody listening is no reason to end otherwise.
     let _ = std::io::stdout().write_all(sheet.as_bytes());
     Ok(0)
+}
+
+/// The jobs may have a `RESTIC_HOST` of their own, in the schedule file.
+fn host_of(snapshots: &Result<Vec<Group>, String>, own: String) -> String {
+    let groups = snapshots.as_deref().unwrap_or_default();
+    let newest = groups.iter().max_by_key(|group| group.newest);
+    match newest {
+        Some(newest) if groups.iter().all(|group| group.host != own) => newest.host.clone(),
+        _ => own,
+    }
 }
 
 async fn snapshots(
@@ -120,4 +131,26 @@ async fn listed(settings: &Settings, volume: &Volume, endpoint: &Endpoint) -> Re
     repository.require().await?;
     repository.pin_if_new().await?;
     repository.snapshots(DEADLINE).await
+}
+
+impl Facts<'_> {
+    /// What a restore has to be asked for, one after the other: no paths where everything is in one snapshot.
+    fn parts(&self) -> Vec<&[String]> {
+        let groups = self.snapshots.as_deref().unwrap_or_default();
+        let ours = groups.iter().filter(|group| group.host == self.host);
+        let parts: Vec<&[String]> = ours.map(|group| &*group.paths).collect();
+        if parts.len() > 1 { parts } else { vec![&[]] }
+    }
+
+    /// The variables that define the remote in the place of `rclone.conf`, with their values.
+    fn remote_variables(&self) -> Vec<(&str, &str)> {
+        let environment = &self.settings.environment;
+        let section = self.settings.remote.section();
+        let Some(section) = section.filter(|section| environment.defines_section(section)) else {
+            return Vec::new();
+        };
+        let prefix = format!("RCLONE_CONFIG_{}_", section.to_uppercase());
+        let all = environment.all();
+        all.filter(|(name, _)| name.starts_with(&prefix)).collect()
+    }
 }

@@ -3,7 +3,7 @@
 //! What it takes and where it puts it is said before it begins; nothing that is there already is written over unless
 //! that was said. restic does the work (`restic restore`, 0.18).
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::log::say;
 use crate::repository::{Amount, Overwrite, Plan, Repository, Snapshot};
-use crate::restore::Refusal;
+use crate::restore::{Failures, Refusal};
 use crate::settings::Settings;
 use crate::supervise::{Interrupts, Redactor};
 use crate::volume::Volume;
@@ -24,6 +24,7 @@ use choice::{Choice, choose};
 use target::Target;
 pub(super) use target::is_in_container;
 
+mod again;
 mod choice;
 mod screen;
 mod target;
@@ -77,9 +78,15 @@ fn told(error: Error, wish: &Restore, settings: &Settings) -> Error {
             signal,
             target: None,
             line: wish.line(),
+            instead_of: None,
         }
         .into(),
-        Error::Restic { code, message } => Refusal::Restic { code, message }.into(),
+        Error::Restic { code, message } => Refusal::Restic {
+            code,
+            message,
+            line: None,
+        }
+        .into(),
         other => other,
     }
 }
@@ -116,6 +123,8 @@ async fn restore(
     work.require_paths(choice.snapshot, interrupts).await?;
     let target = Target::of(wish, choice.snapshot, &place.settings.home, place.now)?;
     target.require_safe(wish.overwrite)?;
+    work.require_place_for_folders(choice.snapshot, &target, interrupts)
+        .await?;
     work.restore(&choice, target, place, interrupts).await
 }
 
@@ -133,23 +142,57 @@ impl Work<'_> {
         snapshot: &Snapshot,
         interrupts: &mut Interrupts,
     ) -> Result<()> {
-        let paths: Vec<String> = choice::asked(self.wish).to_vec();
-        if paths.is_empty() {
-            return Ok(());
-        }
+        let asked = choice::asked(self.wish);
+        // Of a relative path the snapshot has what was typed, and the whole one for its name only.
+        let paths = match asked {
+            [] if self.wish.in_place => snapshot.paths.clone(),
+            [] => return Ok(()),
+            asked => asked.to_vec(),
+        };
         let missing = self
             .repository
-            .missing(&snapshot.id, &paths, &mut self.redactor, interrupts)
+            .missing(&snapshot.id, &paths, &self.redactor, interrupts)
             .await?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Refusal::NoSuchPath {
-            paths: missing,
-            snapshot: format!("snapshot {}", snapshot.short_id),
-            holds: snapshot.paths.clone(),
+        Err(match missing.first() {
+            None => return Ok(()),
+            // One that could not be read is in the name alone, too.
+            Some(_) if asked.is_empty() && missing.len() < paths.len() => return Ok(()),
+            Some(path) if asked.is_empty() => Refusal::Relative {
+                snapshot: snapshot.short_id.clone(),
+                path: path.clone(),
+            },
+            Some(_) => Refusal::NoSuchPath {
+                paths: missing,
+                snapshot: format!("snapshot {}", snapshot.short_id),
+                holds: snapshot.paths.clone(),
+            },
         }
         .into())
+    }
+
+    /// restic removes what is in the place of a folder, whatever `--overwrite` says of files.
+    async fn require_place_for_folders(
+        &self,
+        snapshot: &Snapshot,
+        target: &Target,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        if !self.wish.overwrite.is_some_and(Overwrite::keeps) {
+            return Ok(());
+        }
+        let paths = choice::asked(self.wish);
+        let mut in_the_way = target::InTheWay::new(&target.root);
+        for path in paths {
+            Path::new(path)
+                .ancestors()
+                .skip(1)
+                .for_each(|folder| in_the_way.look(folder));
+        }
+        let walk = self.repository.folders(&snapshot.id, paths, |folder| {
+            in_the_way.look(Path::new(&folder));
+        });
+        interrupts.unless(walk).await?;
+        Ok(in_the_way.judge()?)
     }
 
     async fn restore(
@@ -169,34 +212,54 @@ impl Work<'_> {
             lock_wait: None,
         };
         if wish.dry_run {
-            let amount = self.would_restore(&mut plan, interrupts).await?;
+            let (amount, failures) = self.would_restore(&mut plan, interrupts).await?;
             if plan.overwrite == Overwrite::Never {
                 target.require_room(amount.bytes_restored)?;
             }
             screen::would_be(amount, &target);
-            return Ok(());
+            return complete(failures, None);
         }
-        let new = self.not_there_yet(&mut plan, interrupts).await?;
+        // What cannot be restored is told by the restore itself, which does all else.
+        let (new, _) = self.not_there_yet(&mut plan, interrupts).await?;
         target.require_room(new.bytes_restored)?;
         target.make()?;
         screen::begin(new, wish.overwrite, &target);
         let mut progress = screen::Progress::new();
         let end = self
             .repository
-            .restore(&plan, &mut self.redactor, interrupts, &mut |so_far| {
+            .restore(&plan, &self.redactor, interrupts, &mut |so_far| {
                 progress.show(so_far);
             })
             .await;
         progress.end();
         match end {
-            Ok(amount) => {
+            Ok((amount, failures)) if failures.count == 0 => {
                 screen::done(amount, &target, &place.settings.home);
                 Ok(())
             }
+            Ok((_, failures)) => {
+                let line = again::after_failures(wish, choice.snapshot, &target, &failures);
+                complete(failures, Some(line))
+            }
             Err(Error::Interrupted { signal }) => Err(Refusal::Interrupted {
                 signal,
-                line: self.line_to_go_on(choice, &target),
+                line: again::after_an_end(wish, choice.snapshot, &target),
                 target: Some(target.root),
+                instead_of: wish
+                    .overwrite
+                    .filter(|overwrite| overwrite.keeps())
+                    .map(Overwrite::as_str),
+            }
+            .into()),
+            Err(Error::Restic { code, message }) => Err(Refusal::Restic {
+                code,
+                message,
+                line: Some(again::after_failures(
+                    wish,
+                    choice.snapshot,
+                    &target,
+                    &Failures::default(),
+                )),
             }
             .into()),
             Err(error) => Err(error),
@@ -208,7 +271,7 @@ impl Work<'_> {
         &mut self,
         plan: &mut Plan,
         interrupts: &mut Interrupts,
-    ) -> Result<Amount> {
+    ) -> Result<(Amount, Failures)> {
         let wanted = std::mem::replace(&mut plan.overwrite, Overwrite::Never);
         let amount = self.would_restore(plan, interrupts).await;
         plan.overwrite = wanted;
@@ -220,10 +283,10 @@ impl Work<'_> {
         &mut self,
         plan: &mut Plan,
         interrupts: &mut Interrupts,
-    ) -> Result<Amount> {
+    ) -> Result<(Amount, Failures)> {
         let first = self
             .repository
-            .would_restore(plan, &mut self.redactor, interrupts)
+            .would_restore(plan, &self.redactor, interrupts)
             .await;
         let Err(Error::Locked { holder }) = first else {
             return first;
@@ -239,19 +302,15 @@ impl Work<'_> {
         }
         plan.lock_wait = Some(LOCK_WAIT);
         self.repository
-            .would_restore(plan, &mut self.redactor, interrupts)
+            .would_restore(plan, &self.redactor, interrupts)
             .await
     }
+}
 
-    fn line_to_go_on(&self, choice: &Choice<'_>, target: &Target) -> String {
-        let mut wish = self.wish.clone();
-        // By now there may be a newer one.
-        wish.snapshot.clone_from(&choice.snapshot.short_id);
-        wish.host = None;
-        if !wish.in_place {
-            wish.target = Some(PathBuf::from(&target.root));
-        }
-        wish.overwrite = wish.overwrite.or(Some(Overwrite::IfChanged));
-        wish.line()
+/// An error that names what could not be restored, if there was any.
+fn complete(failures: Failures, line: Option<String>) -> Result<()> {
+    if failures.count == 0 {
+        return Ok(());
     }
+    Err(Refusal::Incomplete { failures, line }.into())
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::repository::{File, Repository, Snapshot};
+use crate::restore::shown;
 use crate::supervise::Interrupts;
 
 use super::job::{self, Job, Run};
@@ -50,20 +51,20 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
         check(&subset, repository, run, interrupts).await?;
         let list = repository.list(LISTING);
         let all = interrupts.unless(list).await?;
-        let snapshot = newest(&repository.host(), &all)?;
+        let candidates = newest(&repository.host(), &all)?;
         let kept = repository.volume().canary(repository.remote());
         let canary = Canary::read(&kept);
         let is_there = |canary: &Canary| all.iter().any(|known| known.id == canary.snapshot);
         let plan = Plan {
             is_there: canary.as_ref().is_some_and(is_there),
             canary,
-            snapshot,
+            candidates,
         };
-        let verified = restore(subset, &plan, repository, run, interrupts).await?;
+        let (verified, snapshot) = restore(subset, &plan, repository, run, interrupts).await?;
         // One that is damaged is asked for again, for as long as its snapshot is there.
         let canary = verified.canary.as_ref();
         if canary.is_none_or(|returned| returned.is_equal) {
-            keep(&kept, &plan.snapshot, &verified.files, run);
+            keep(&kept, snapshot, &verified.files, run);
         }
         let wrong = verified.wrong();
         if !wrong.is_empty() {
@@ -77,7 +78,8 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
 
 /// From what is restored.
 struct Plan {
-    snapshot: Snapshot,
+    /// Of one of them, of the first that has files to restore; there is one.
+    candidates: Vec<Snapshot>,
     /// The file of the last run, and whether its own snapshot is there.
     canary: Option<Canary>,
     is_there: bool,
@@ -106,42 +108,78 @@ fn said_by(whom: &str, error: Error) -> Error {
     }
 }
 
-/// The newest snapshot of this host; where several jobs back up directories of their own, that of one of them by chance.
-fn newest(host: &str, all: &[Snapshot]) -> Result<Snapshot> {
+/// The newest snapshot of this host; where several jobs back up directories of their own, that of each, in an order of
+/// chance.
+fn newest(host: &str, all: &[Snapshot]) -> Result<Vec<Snapshot>> {
     let ours = all.iter().filter(|snapshot| snapshot.hostname == host);
-    fastrand::choice(choice::newest(ours.cloned())).ok_or_else(|| {
-        let others = all.iter().map(|snapshot| words::shown(&snapshot.hostname));
+    let mut newest = choice::newest(ours.cloned());
+    if newest.is_empty() {
+        let others = all.iter().map(|snapshot| shown(&snapshot.hostname));
         let others: BTreeSet<String> = others.collect();
-        Error::NoSnapshot {
+        return Err(Error::NoSnapshot {
             host: host.to_owned(),
             others: others.into_iter().collect(),
+        });
+    }
+    fastrand::shuffle(&mut newest);
+    Ok(newest)
+}
+
+/// What is restored of a snapshot.
+struct Draw<'a> {
+    snapshot: &'a Snapshot,
+    files: Vec<File>,
+    /// The canary is in it as it was.
+    has_canary: bool,
+}
+
+/// Draws files of the first snapshot that has some to restore.
+async fn draw<'a>(
+    plan: &'a Plan,
+    repository: &Repository<'_>,
+    interrupts: &mut Interrupts,
+) -> Result<Draw<'a>> {
+    let mut drawn = None;
+    for snapshot in &plan.candidates {
+        let mut choice = Choice::new(plan.canary.as_ref().map(|canary| canary.file.clone()));
+        let walk = repository.files(&snapshot.id, |file| choice.see(file));
+        interrupts
+            .unless(walk)
+            .await
+            .map_err(|error| said_by("restic ls", error))?;
+        let (files, has_canary) = choice.chosen();
+        let is_enough = !files.is_empty();
+        drawn = Some(Draw {
+            snapshot,
+            files,
+            has_canary,
+        });
+        if is_enough {
+            break;
         }
+    }
+    drawn.ok_or(Error::NoSnapshot {
+        host: repository.host(),
+        others: Vec::new(),
     })
 }
 
-/// Restores random files of the snapshot, and the canary, and compares them.
-async fn restore(
+/// Restores random files of a snapshot, and the canary, and compares them; gives that snapshot too.
+async fn restore<'a>(
     subset: String,
-    plan: &Plan,
+    plan: &'a Plan,
     repository: &Repository<'_>,
     run: &mut Run,
     interrupts: &mut Interrupts,
-) -> Result<Verified> {
-    let Plan {
+) -> Result<(Verified, &'a Snapshot)> {
+    let Draw {
         snapshot,
-        canary,
-        is_there,
-    } = plan;
-    let mut choice = Choice::new(canary.as_ref().map(|canary| canary.file.clone()));
-    let walk = repository.files(&snapshot.id, |file| choice.see(file));
-    interrupts
-        .unless(walk)
-        .await
-        .map_err(|error| said_by("restic ls", error))?;
-    let (files, canary_is_in_newest) = choice.chosen();
-    let newest = canary_is_in_newest.then_some(&snapshot.id);
-    let canary = canary.clone();
-    let canary = canary.and_then(|canary| canary.restorable(*is_there, newest));
+        files,
+        has_canary,
+    } = draw(plan, repository, interrupts).await?;
+    let newest = has_canary.then_some(&snapshot.id);
+    let canary = plan.canary.clone();
+    let canary = canary.and_then(|canary| canary.restorable(plan.is_there, newest));
     let work = workplace(&files, canary.as_ref(), interrupts).await?;
 
     let mut verified = Verified::new(subset, snapshot.short_id.clone());
@@ -176,7 +214,7 @@ async fn restore(
         });
         verified.canary = Some(returned.await?);
     }
-    Ok(verified)
+    Ok((verified, snapshot))
 }
 
 async fn workplace(

@@ -135,15 +135,28 @@ fn refusals() -> Vec<NotRestored> {
             there: 0,
             place: PathBuf::new(),
         },
-        NotRestored::Incomplete(crate::restore::Failures::default()),
+        NotRestored::InTheWay {
+            places: Vec::new(),
+            count: 1,
+        },
+        NotRestored::Relative {
+            snapshot: text(),
+            path: text(),
+        },
+        NotRestored::Incomplete {
+            failures: crate::restore::Failures::default(),
+            line: None,
+        },
         NotRestored::Interrupted {
             signal: Signal::SIGINT,
             target: None,
             line: text(),
+            instead_of: None,
         },
         NotRestored::Restic {
             code: 1,
             message: text(),
+            line: None,
         },
     ]
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{HOST, Repository};
 use crate::error::{Error, Result};
+use crate::log::say;
+use crate::restore::shown;
 
 /// The snapshots of one host and one set of paths, as `restic forget` groups them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,10 +62,19 @@ impl Repository<'_> {
     }
 
     /// All of them one by one, of every host: `RESTIC_HOST` would choose among them. restic may take this long.
+    ///
+    /// One that it cannot read restic leaves out, and calls that a success: who looks for the newest has to hear of it.
     pub async fn list(&self, deadline: Duration) -> Result<Vec<Snapshot>> {
         let mut invocation = self.invocation(["snapshots", "--json", "--no-lock"].map(Into::into));
         invocation.env.retain(|(name, _)| name != HOST);
-        read(&self.output_of(&invocation, false, deadline).await?)
+        let (list, aside) = self.streams_of(&invocation, false, deadline).await?;
+        for line in aside.lines().filter(|line| line.starts_with("Ignoring ")) {
+            say(format_args!(
+                "cloud-backup: warning: a snapshot cannot be read: {}",
+                shown(line)
+            ));
+        }
+        read(&list)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files of a snapshot, one by one as restic lists them: a list of millions is never held whole.
+//! The files and folders of a snapshot, one by one as restic lists them: a list of millions is never held whole.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -30,7 +30,38 @@ pub struct File {
 impl Repository<'_> {
     /// Shows `look` each regular file of a snapshot. Takes no lock; dropped, it ends restic.
     pub async fn files(&self, snapshot: &str, mut look: impl FnMut(File)) -> Result<()> {
-        let invocation = self.invocation(["ls", "--json", "--no-lock", snapshot].map(Into::into));
+        self.walk(snapshot, &[], |line| {
+            if let Some(file) = read(line) {
+                look(file);
+            }
+        })
+        .await
+    }
+
+    /// Shows `look` the path of each folder of a snapshot, of these paths and below them; none stands for all. As `files`.
+    pub async fn folders(
+        &self,
+        snapshot: &str,
+        paths: &[String],
+        mut look: impl FnMut(String),
+    ) -> Result<()> {
+        self.walk(snapshot, paths, |line| {
+            if let Some(folder) = read_folder(line) {
+                look(folder);
+            }
+        })
+        .await
+    }
+
+    async fn walk(
+        &self,
+        snapshot: &str,
+        paths: &[String],
+        mut look: impl FnMut(&[u8]),
+    ) -> Result<()> {
+        let args = ["ls", "--json", "--no-lock", "--recursive", snapshot].into_iter();
+        let args = args.chain(paths.iter().map(String::as_str));
+        let invocation = self.invocation(args.map(Into::into));
         let mut child = invocation
             .command(true)
             .stdin(Stdio::null())
@@ -62,9 +93,7 @@ impl Repository<'_> {
                 if length == 0 {
                     return Ok::<(), Error>(());
                 }
-                if let Some(file) = read(&line) {
-                    look(file);
-                }
+                look(&line);
             }
         };
         let aside = async {
@@ -99,6 +128,17 @@ fn read(line: &[u8]) -> Option<File> {
     (node.r#type == "file").then_some(node.file)
 }
 
+/// The path of a line of `restic ls --json` that is one of a folder.
+fn read_folder(line: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Node {
+        r#type: String,
+        path: String,
+    }
+    let node: Node = serde_json::from_slice(line).ok()?;
+    (node.r#type == "dir").then_some(node.path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +167,8 @@ mod tests {
             "",
         ] {
             assert_eq!(read(line.as_bytes()), None, "{line}");
+            let folder = line.contains(r#""dir""#).then(|| "/d".to_owned());
+            assert_eq!(read_folder(line.as_bytes()), folder, "{line}");
         }
     }
 }

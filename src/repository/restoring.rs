@@ -13,7 +13,7 @@ use super::{Findings, Repository};
 use crate::error::{Error, Result};
 use crate::grace::Grace;
 use crate::log::say;
-use crate::restore::{Failures, Refusal};
+use crate::restore::{Failure, Failures};
 use crate::supervise::{Interrupts, Output, Redactor, stream};
 
 /// So many failures are told; the rest is counted.
@@ -33,6 +33,12 @@ pub enum Overwrite {
 }
 
 impl Overwrite {
+    /// Whether a file may stay that is not the snapshot's.
+    #[must_use]
+    pub fn keeps(self) -> bool {
+        matches!(self, Self::IfNewer | Self::Never)
+    }
+
     /// restic's word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -128,25 +134,25 @@ impl Plan {
 }
 
 impl Repository<'_> {
-    /// Says what a restore would do, and does nothing.
+    /// Says what a restore would do, and what it could not; does nothing.
     pub async fn would_restore(
         &self,
         plan: &Plan,
-        redactor: &mut Redactor,
+        redactor: &Redactor,
         interrupts: &mut Interrupts,
-    ) -> Result<Amount> {
+    ) -> Result<(Amount, Failures)> {
         self.restoring(plan.args(true), redactor, interrupts, &mut |_| ())
             .await
     }
 
-    /// Restores; what it could not restore is an error that names it.
+    /// Restores; says what, and what could not be restored.
     pub async fn restore(
         &self,
         plan: &Plan,
-        redactor: &mut Redactor,
+        redactor: &Redactor,
         interrupts: &mut Interrupts,
         progress: Progress<'_>,
-    ) -> Result<Amount> {
+    ) -> Result<(Amount, Failures)> {
         self.restoring(plan.args(false), redactor, interrupts, progress)
             .await
     }
@@ -156,7 +162,7 @@ impl Repository<'_> {
         &self,
         snapshot: &str,
         paths: &[String],
-        redactor: &mut Redactor,
+        redactor: &Redactor,
         interrupts: &mut Interrupts,
     ) -> Result<Vec<String>> {
         let mut missing: BTreeSet<&str> = paths.iter().map(String::as_str).collect();
@@ -180,10 +186,10 @@ impl Repository<'_> {
     async fn restoring(
         &self,
         args: Vec<OsString>,
-        redactor: &mut Redactor,
+        redactor: &Redactor,
         interrupts: &mut Interrupts,
         progress: Progress<'_>,
-    ) -> Result<Amount> {
+    ) -> Result<(Amount, Failures)> {
         let mut amount = Amount::default();
         let mut failures = Failures::default();
         // restic tells the same of one file again and again, where it is a large one.
@@ -195,7 +201,10 @@ impl Repository<'_> {
                 let mut hasher = DefaultHasher::new();
                 item.hash(&mut hasher);
                 if failed.insert(hasher.finish()) && failures.named.len() < NAMED {
-                    failures.named.push(format!("{item}: {}", error.message));
+                    failures.named.push(Failure {
+                        path: redactor.text(&item),
+                        reason: redactor.text(&error.message),
+                    });
                 }
                 failures.count = failed.len();
             }
@@ -203,18 +212,18 @@ impl Repository<'_> {
         };
         let end = self.unseen(args, redactor, interrupts, &mut look).await;
         match end {
-            Err(Error::Restic { code: 1, .. }) if failures.count > 0 => {
-                Err(Refusal::Incomplete(failures).into())
-            }
-            end => end.map(|()| amount),
+            Err(Error::Restic { code: 1, .. }) if failures.count > 0 => Ok((amount, failures)),
+            end => end.map(|()| (amount, failures)),
         }
     }
 
-    /// Runs restic and shows its messages to `look`; what it says beside them to the user.
+    /// Runs restic and shows its messages to `look`; what it says beside them to the user, without secrets.
+    ///
+    /// The messages are as they are: a path may have in it what is a secret elsewhere, and has to be known again.
     async fn unseen(
         &self,
         args: Vec<OsString>,
-        redactor: &mut Redactor,
+        redactor: &Redactor,
         interrupts: &mut Interrupts,
         look: &mut dyn FnMut(&str),
     ) -> Result<()> {
@@ -228,18 +237,18 @@ impl Repository<'_> {
         let mut both = |line: &str| {
             // The errors of single files are the caller's: there they are no files that could not be read.
             if !line.starts_with("{\"message_type\":\"error\"") {
-                findings.read(line);
+                findings.read(&redactor.text(line));
             }
             if line.starts_with('{') {
                 look(line);
             } else {
                 // What it says beside its messages: that a request is tried again, for one.
-                say(format_args!("{clear}restic: {line}"));
+                say(format_args!("{clear}restic: {}", redactor.text(line)));
             }
         };
         let streamed = stream(
             &self.invocation(args),
-            redactor,
+            &mut Redactor::new([]),
             interrupts,
             Grace::new(self.settings.stop_grace).restic(),
             &mut Output::unseen(&mut both),

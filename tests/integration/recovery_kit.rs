@@ -103,3 +103,77 @@ fn without_a_login_and_a_network_it_is_printed_and_says_what_it_lacks() {
     assert!(sheet.stdout.contains(RESTIC_PASSWORD));
     shows_nothing_of_the_login(&sheet);
 }
+
+/// The first block of indented lines: what goes into `.env`.
+fn env_file(sheet: &str) -> String {
+    let lines = sheet.lines().skip_while(|line| !line.starts_with("    "));
+    let lines = lines.map_while(|line| line.strip_prefix("    "));
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[test]
+fn a_remote_of_variables_and_an_odd_password_come_over_to_the_new_machine_by_the_sheet() {
+    // Each sign that one of Markdown, Docker Compose and a shell takes for its own; a backslash at the end, too.
+    let password = r#"a|b`c``d'e\'f\n$g"h #i\"#;
+    let installation = Installation::new()
+        .env("RESTIC_PASSWORD", password)
+        .env("BACKUP_REMOTE", "mine:VM1")
+        .env("RCLONE_CONFIG_MINE_TYPE", "alias")
+        .env("RCLONE_CONFIG_MINE_REMOTE", "/home/user/storage");
+    installation.write("file", "content");
+    // The job's host is not that of the container.
+    let of_the_job = "--host=job-VM";
+    installation
+        .run(["backup", of_the_job, "/backup/dir1"])
+        .ok();
+    installation
+        .run(["backup", of_the_job, "/etc/debian_version"])
+        .ok();
+    let sheet = installation
+        .run(["recovery-kit"])
+        .ok()
+        .says("    RCLONE_CONFIG_MINE_REMOTE=______________________________\n    RCLONE_CONFIG_MINE_TYPE=alias\n")
+        .says("    docker compose run --rm cloud-backup restore --host job-VM /backup/dir1\n")
+        .says("    docker compose run --rm cloud-backup restore --host job-VM /etc/debian_version\n");
+    assert!(!sheet.all().contains(password));
+    let sheet = installation.run(["recovery-kit", "--with-secrets"]).ok();
+    assert!(
+        sheet
+            .stderr
+            .contains("keep it where nobody else can read it")
+    );
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    write(".env", &env_file(&sheet.stdout));
+    write(
+        "compose.yaml",
+        "services: {new: {image: none, env_file: .env}}\n",
+    );
+    let file = folder.path().join("compose.yaml");
+    let read = docker([
+        "compose",
+        "--file",
+        &file.to_string_lossy(),
+        "config",
+        "--format=json",
+    ])
+    .ok();
+    let read: serde_json::Value = serde_json::from_str(&read.stdout).expect("JSON");
+    let env = &read["services"]["new"]["environment"];
+    // What it prints it could read again, where a $ is written twice.
+    assert_eq!(env["RESTIC_PASSWORD"], password.replace('$', "$$"));
+    assert_eq!(env["RCLONE_CONFIG_MINE_REMOTE"], "/home/user/storage");
+
+    let script = format!(
+        "set -e; cd /home/user; PATH=/usr/bin:/bin; export HOME=/home/user RCLONE_CONFIG_MINE_TYPE=alias \
+         RCLONE_CONFIG_MINE_REMOTE=/home/user/storage\n{}cat restored/backup/dir1/file restored/etc/debian_version",
+        last_block(&sheet.stdout)
+    );
+    installation
+        .run_program("sh", ["-c", &script])
+        .ok()
+        .says("content");
+}

@@ -17,6 +17,14 @@ pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
     let remote = facts.settings.remote.as_str();
     match (&facts.settings.login, facts.settings.remote.section()) {
         (Some(login), Some(section)) => of_the_login(text, login, section),
+        (None, Some(section)) if !facts.remote_variables().is_empty() => {
+            let _ = write!(
+                text,
+                "restic 0.17 or newer, and rclone 1.66 or newer. rclone needs the variables `RCLONE_CONFIG_{}_...` of `.env` \
+                 above in its environment (`export NAME='value'`).\n\n",
+                section.to_uppercase(),
+            );
+        }
         (None, Some(section)) => {
             let _ = write!(
                 text,
@@ -38,14 +46,20 @@ pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
     let password = facts.password.map_or(format!("'{BLANK}'"), |password| {
         quoted(password).into_owned()
     });
+    let host = quoted(&facts.host);
+    let restores = facts.parts().into_iter().map(|part| {
+        let paths = part.iter().map(|path| format!(" --path {}", quoted(path)));
+        let paths: String = paths.collect();
+        format!("    restic restore latest --host {host}{paths} --target restored\n")
+    });
+    let restores: String = restores.collect();
     let _ = write!(
         text,
-        "    export RESTIC_PASSWORD={password}\n    export RESTIC_REPOSITORY={repository}\n    restic snapshots\n    \
-         restic restore latest --host {host} --target restored\n\n\
+        "    export RESTIC_PASSWORD={password}\n    export RESTIC_REPOSITORY={repository}\n    restic snapshots\n\
+         {restores}\n\
          One file or directory: add `--include /backup/dir1/file`. As root the files get their owners back. A restore that \
-         was broken off goes on with `--overwrite if-changed`.\n",
+         was broken off goes on with `--overwrite if-changed`; one that told of errors with `--overwrite always`.\n",
         repository = quoted(&repository),
-        host = quoted(&facts.host),
     );
 }
 

@@ -26,6 +26,9 @@ const OTHERS: [&str; 4] = [
     "EXTRA_CA_FILE",
 ];
 
+/// Of the variables that define a remote those that are surely no secrets.
+const NO_SECRETS: [&str; 4] = ["_TYPE", "_PROVIDER", "_REGION", "_ENV_AUTH"];
+
 pub(super) fn text(facts: &Facts<'_>) -> String {
     let mut text = String::new();
     head(&mut text, facts);
@@ -65,6 +68,11 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));
     };
     match facts.password {
+        // In a table it would have signs that are not its own.
+        Some(password) if password.contains(['|', '`']) => row(
+            "`RESTIC_PASSWORD`: without it nothing can be read",
+            "in `.env` below, as Docker Compose reads it, and as a shell does in the last part",
+        ),
         Some(password) => row(
             "`RESTIC_PASSWORD`: without it nothing can be read",
             &code(password),
@@ -169,16 +177,34 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
         let _ = writeln!(text, "    {LINE} config");
     }
     let host = quoted(&facts.host);
+    let lines = |line: &str, before_each: &str| {
+        let of_part = |part: &&[String]| {
+            let words = part
+                .iter()
+                .map(|path| format!(" {before_each}{}", quoted(path)));
+            format!("    {line}{}\n", words.collect::<String>())
+        };
+        facts.parts().iter().map(of_part).collect::<String>()
+    };
     let _ = write!(
         text,
-        "    {LINE} restic snapshots\n    {LINE} restore --host {host} --dry-run\n    {LINE} restore --host {host}\n\n\
+        "    {LINE} restic snapshots\n{look}{restore}\n\
          That is a new folder in the volume, and the screen says how to copy it to the machine. Back to the original paths, \
-         which must be in `compose.yaml` and belong to uid 1000:\n\n    \
-         {LINE} restore --host {host} --in-place --overwrite if-changed\n\n\
+         which must be in `compose.yaml` and belong to uid 1000:\n\n\
+         {in_place}\n\
          The same as root, whoever owns them, with owners and modes:\n\n    \
-         docker compose up -d cloud-backup\n    {AS_ROOT} restore latest --host {host} --target / --overwrite if-changed\n\n\
-         Where each directory has snapshots of its own, name it: `/backup/dir1` at the end of the line, as root \
-         `--path /backup/dir1`. Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
+         docker compose up -d cloud-backup\n{as_root}\n\
+         Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
+        look = lines(&format!("{LINE} restore --host {host} --dry-run"), ""),
+        restore = lines(&format!("{LINE} restore --host {host}"), ""),
+        in_place = lines(
+            &format!("{LINE} restore --host {host} --in-place --overwrite if-changed"),
+            ""
+        ),
+        as_root = lines(
+            &format!("{AS_ROOT} restore latest --host {host} --target / --overwrite if-changed"),
+            "--path "
+        ),
     );
 }
 
@@ -202,6 +228,17 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
     if let Some(second) = facts.second {
         line("COPY_REMOTE", &env_value(second));
         line("COPY_PASSWORD", BLANK);
+    }
+    for (name, value) in facts.remote_variables() {
+        let is_shown = facts.password.is_some() || NO_SECRETS.iter().any(|end| name.ends_with(end));
+        line(
+            name,
+            &if is_shown {
+                env_value(value)
+            } else {
+                BLANK.to_owned()
+            },
+        );
     }
     let Some(login) = &settings.login else {
         return;
@@ -254,13 +291,21 @@ fn bucket(remote: &str) -> Option<(&str, &str)> {
     path.trim_matches('/').split_once('/')
 }
 
-/// As compose reads `.env`: what is no plain word stands between single quotes.
+/// As Docker Compose reads `.env`: what is no plain word stands between quotes. Between single ones a backslash is itself,
+/// but for the one before a quote; between double ones `\`, `"` and `$` have one before them.
 fn env_value(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@+=,%".contains(c);
     if value.chars().all(is_plain) {
         return value.to_owned();
     }
-    format!("'{}'", value.replace('\'', r"\'"))
+    if !value.contains(['\'', '\\']) {
+        return format!("'{value}'");
+    }
+    let escaped = value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('$', r"\$");
+    format!("\"{escaped}\"")
 }
 
 /// A value as Markdown shows it letter by letter.

@@ -87,8 +87,11 @@ fn newest<'a>(
         return Err(has_none(host, all, wish, place));
     }
     let paths = asked(wish);
-    let has_all = |snapshot: &&&Snapshot| paths.iter().all(|path| covers(snapshot, path));
-    let newest = of_host.iter().filter(has_all).max_by_key(|one| one.time);
+    let newest_where = |has: fn(&Snapshot, &str) -> bool| {
+        let has_all = |snapshot: &&&Snapshot| paths.iter().all(|path| has(snapshot, path));
+        of_host.iter().filter(has_all).max_by_key(|one| one.time)
+    };
+    let newest = newest_where(covers).or_else(|| newest_where(covers_as_typed));
     newest.copied().ok_or_else(|| {
         let mut holds: Vec<String> = of_host.iter().flat_map(|one| one.paths.clone()).collect();
         holds.sort_unstable();
@@ -117,6 +120,15 @@ fn covers(snapshot: &Snapshot, path: &str) -> bool {
     let path = Path::new(path);
     let backed_up = |of: &String| path.starts_with(of) || Path::new(of).starts_with(path);
     snapshot.paths.iter().any(backed_up)
+}
+
+/// The same of a backup that was given relative paths: it has `/dir1/file`, and `/backup/dir1` for its name.
+fn covers_as_typed(snapshot: &Snapshot, path: &str) -> bool {
+    let path = Path::new(path);
+    snapshot.paths.iter().any(|known| {
+        let mut ends = known.match_indices('/').map(|(at, _)| &known[at..]);
+        ends.any(|end| end != "/" && path.starts_with(end))
+    })
 }
 
 fn has_none(host: &str, all: &[Snapshot], wish: &Restore, place: &Place<'_>) -> Refusal {

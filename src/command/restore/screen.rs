@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::moment::seen_from;
 use crate::repository::{Amount, Overwrite};
-use crate::restore::{LINE, quoted_path};
+use crate::restore::{LINE, quoted_path, shown};
 use crate::size::bytes;
 
 use super::Place;
@@ -27,9 +27,9 @@ pub(super) fn choice(choice: &Choice<'_>, place: &Place<'_>) {
     say(format_args!(
         "Snapshot {} of {} from {}: {}",
         snapshot.short_id,
-        snapshot.hostname,
+        shown(&snapshot.hostname),
         seen_from(place.now, snapshot.time, &place.zone),
-        snapshot.paths.join(" ")
+        shown(&snapshot.paths.join(" "))
     ));
     match choice.newer {
         0 => (),
@@ -39,8 +39,8 @@ pub(super) fn choice(choice: &Choice<'_>, place: &Place<'_>) {
     for other in &choice.others {
         say(format_args!(
             "  Other directories of {} have snapshots of their own: {} (the newest is {} from {})",
-            other.host,
-            other.paths.join(" "),
+            shown(&other.host),
+            shown(&other.paths.join(" ")),
             other.newest_id,
             seen_from(place.now, other.newest, &place.zone)
         ));
@@ -48,7 +48,7 @@ pub(super) fn choice(choice: &Choice<'_>, place: &Place<'_>) {
     if !choice.hosts.is_empty() {
         say(format_args!(
             "  Other hosts have snapshots here too (--host NAME): {}",
-            choice.hosts.join(" ")
+            shown(&choice.hosts.join(" "))
         ));
     }
     say(format_args!(

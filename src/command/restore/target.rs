@@ -17,6 +17,11 @@ use super::choice;
 /// Container engines put one of them into each container.
 const MARKS_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
+/// So many bytes stay free in the volume, where login and history are written too.
+const LEFT_FREE: u64 = 64 * 1024 * 1024;
+/// So many places that are in the way are named; the rest is counted.
+const NAMED: usize = 10;
+
 /// Where a restore goes.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -28,6 +33,8 @@ pub(super) struct Target {
     pub places: Vec<PathBuf>,
     /// The one path that was asked for, if it was one.
     pub path: Option<PathBuf>,
+    /// So many bytes have to stay free, if any are written.
+    left_free: u64,
 }
 
 impl Target {
@@ -51,7 +58,7 @@ impl Target {
             )),
         };
         let path = match paths {
-            [one] => Some(root.join(one.trim_start_matches('/'))),
+            [one] => Some(below(&root, Path::new(one))),
             _ => None,
         };
         let originals = if paths.is_empty() {
@@ -64,7 +71,9 @@ impl Target {
         } else {
             vec![root.clone()]
         };
+        let left_free = if root.starts_with(home) { LEFT_FREE } else { 0 };
         Ok(Self {
+            left_free,
             root,
             in_place: wish.in_place,
             places,
@@ -88,6 +97,11 @@ impl Target {
         }
     }
 
+    /// Where a path of the snapshot comes.
+    pub(super) fn of_path(&self, path: &str) -> PathBuf {
+        below(&self.root, Path::new(path))
+    }
+
     fn is_empty(&self) -> Result<bool, Refusal> {
         match std::fs::read_dir(&self.root) {
             Ok(mut entries) => Ok(entries.next().is_none()),
@@ -96,7 +110,7 @@ impl Target {
         }
     }
 
-    /// That there is room for so many bytes. Where the paths are on several file systems that is not known.
+    /// That there is room for so many bytes, and for what has to stay free. Where the paths are on several file systems that is not known.
     pub(super) fn require_room(&self, needed: u64) -> Result<(), Refusal> {
         let devices = self.places.iter().map(|place| device(nearest(place)));
         let mut devices: Vec<_> = devices.collect();
@@ -109,6 +123,10 @@ impl Target {
         };
         #[allow(clippy::unnecessary_cast)] // Not the same type on every system.
         let there = (room.blocks_available() as u64).saturating_mul(room.fragment_size() as u64);
+        let needed = match needed {
+            0 => return Ok(()),
+            needed => needed.saturating_add(self.left_free),
+        };
         if needed <= there {
             return Ok(());
         }
@@ -137,6 +155,53 @@ impl Target {
             source: source.kind().into(),
         }
     }
+}
+
+/// What is in the place of folders of the snapshot and is none.
+#[derive(Debug)]
+pub(super) struct InTheWay<'a> {
+    root: &'a Path,
+    places: Vec<PathBuf>,
+    count: usize,
+}
+
+impl<'a> InTheWay<'a> {
+    pub(super) fn new(root: &'a Path) -> Self {
+        Self {
+            root,
+            places: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Looks at the place of a folder of the snapshot.
+    pub(super) fn look(&mut self, folder: &Path) {
+        let place = below(self.root, folder);
+        // The root itself may be a link: restic goes through it.
+        let is_one =
+            place != self.root && place.symlink_metadata().is_ok_and(|found| !found.is_dir());
+        if is_one && !self.places.contains(&place) {
+            self.count += 1;
+            if self.places.len() < NAMED {
+                self.places.push(place);
+            }
+        }
+    }
+
+    pub(super) fn judge(self) -> Result<(), Refusal> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        Err(Refusal::InTheWay {
+            places: self.places,
+            count: self.count,
+        })
+    }
+}
+
+/// Where a path of a snapshot is below a folder.
+fn below(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// The nearest folder of a path that is there.

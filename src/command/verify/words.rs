@@ -2,6 +2,7 @@
 
 use super::canary::Returned;
 use super::compare::{Compared, Outcome};
+use crate::restore::shown;
 use crate::size::bytes;
 
 /// All that was done.
@@ -121,13 +122,6 @@ fn share(subset: &str) -> String {
     } else {
         subset.to_owned()
     }
-}
-
-/// A name as it can stand in a line, whatever a file or a client has put there.
-pub(super) fn shown(name: &str) -> String {
-    name.chars()
-        .map(|char| if char.is_control() { '?' } else { char })
-        .collect()
 }
 
 #[cfg(test)]

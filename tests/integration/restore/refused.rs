@@ -88,6 +88,14 @@ fn a_target_that_is_too_small_is_told_before_anything_is_written() {
     )
     .code(73)
     .says("not enough room: 2.8 MiB are needed, and /small has 1.0 MiB: nothing was restored");
+    // The volume is where login and history are written, too: some of it stays free.
+    run_with(
+        &installation,
+        ["--tmpfs=/home/user/restored:size=40m,mode=1777"],
+        ["restore", "--target=/home/user/restored"],
+    )
+    .code(73)
+    .says("not enough room: 66.8 MiB are needed, and /home/user/restored has 40.0 MiB");
     // What fits of it.
     run_with(
         &installation,

@@ -49,6 +49,8 @@ fn the_newest_of_the_host_that_has_the_paths_is_taken() {
         (wish("latest", None, &["/"]), "2222aaaa"),
         (wish("latest", None, &["/backup"]), "2222aaaa"),
         (wish("latest", None, &["/backup/dir1/file"]), "1111bbbb"),
+        // As a backup of the relative path dir1 has it.
+        (wish("latest", None, &["/dir1/file"]), "1111bbbb"),
         (wish("latest", Some("other"), &[]), "3333aaaa"),
         (wish("1111a", None, &[]), "1111aaaa"),
         (wish("3333", None, &["/backup/dir1"]), "3333aaaa"),
