@@ -33,6 +33,7 @@ mod snapshots;
 pub use checks::Checks;
 pub use destination::Destination;
 pub use environment::Environment;
+pub use file::variables;
 pub use login::{Client, Flow, Login, ObjectStorage, SECTION};
 pub use names::{Unknown, unknown};
 pub use remote::Remote;
@@ -236,14 +237,6 @@ impl Settings {
     }
 }
 
-/// The variables of this process; on a host those of its settings file beside them, as far as it can be read.
-#[must_use]
-pub fn variables() -> Vec<(OsString, OsString)> {
-    let mut all = file::variables().unwrap_or_default();
-    all.extend(std::env::vars_os());
-    all
-}
-
 fn no_restic_password() -> Problem {
     Problem::new(
         "RESTIC_PASSWORD",
@@ -273,7 +266,7 @@ impl Settings {
 
     /// The settings of this process, by [`variables`].
     pub fn of_process() -> Result<Self> {
-        file::variables().map_err(|problem| Error::Settings(vec![problem]))?;
+        file::of_user().map_err(|problem| Error::Settings(vec![problem]))?;
         Self::from_vars(variables())
     }
 

@@ -10,14 +10,22 @@ use super::Problem;
 use crate::place::{Place, SETTINGS_FILE};
 
 /// A variable as `std::env::vars_os()` gives it.
-pub(super) type Pair = (OsString, OsString);
+pub type Pair = (OsString, OsString);
 
 /// The variables of the file of this user; none where there is no file, or where this is the image.
-pub(super) fn variables() -> Result<Vec<Pair>, Problem> {
+pub(super) fn of_user() -> Result<Vec<Pair>, Problem> {
     match (Place::here(), std::env::var_os("HOME")) {
         (Place::Host, Some(home)) => read(&Path::new(&home).join(SETTINGS_FILE)),
         _ => Ok(Vec::new()),
     }
+}
+
+/// The variables of this process; on a host those of its settings file beside them, as far as it can be read.
+#[must_use]
+pub fn variables() -> Vec<Pair> {
+    let mut all = of_user().unwrap_or_default();
+    all.extend(std::env::vars_os());
+    all
 }
 
 fn read(file: &Path) -> Result<Vec<Pair>, Problem> {

@@ -41,7 +41,8 @@ pub async fn bytes_used(
         &credentials.secret_access_key,
         &credentials.session_token,
     );
-    // The address is a key for as long as it is signed for, so it goes nowhere else and into no message.
+    // The address is a key for as long as it is signed for, so it goes nowhere else and into no message. What an access log
+    // of the storage keeps of it opens nothing more: it is for this question alone, and the secret key is not in it.
     let address = bucket.head_bucket(Some(&keys)).sign(SIGNED);
     let client = trust
         .client()

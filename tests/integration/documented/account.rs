@@ -81,6 +81,36 @@ pub const TYPED: &[(&str, &str, &str)] = &[
         "rig_storages.rs",
     ),
     (
+        "docs/setup.md",
+        "## When something fails",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/doctor.md",
+        "# doctor: what is wrong, before you ask",
+        "documented/guide.rs",
+    ),
+    (
+        "docs/external-clients.md",
+        "## restic in a container",
+        "external_clients/documented.rs",
+    ),
+    (
+        "docs/external-clients.md",
+        "## restic on the VM",
+        "external_clients/documented.rs",
+    ),
+    (
+        "docs/external-clients.md",
+        "## rustic",
+        "external_clients/documented.rs",
+    ),
+    ("docs/manual.md", "## The programs", "login_host/manual.rs"),
+    ("docs/manual.md", "## The login", "login_host/manual.rs"),
+    ("docs/manual.md", "## restic", "login_host/manual.rs"),
+    ("docs/manual.md", "## duplicity", "login_host/manual.rs"),
+    ("docs/manual.md", "## Every night", "login_host/manual.rs"),
+    (
         "docs/restore.md",
         "## A single file",
         "restore/documented.rs",

@@ -44,6 +44,16 @@ fn the_lines_of_the_set_up_from_zero_work_as_they_stand_there() {
     typist.types_all(SETUP, "## 5. Once a month: reauth");
     typist.types_all(SETUP, "## Other tools on the same login");
     typist.types_all(SETUP, "## From the older image");
+    let doctor = [
+        lines_of(SETUP, "## When something fails"),
+        lines_of("docs/doctor.md", "# doctor: what is wrong, before you ask"),
+    ];
+    for line in doctor.concat() {
+        // Nobody has put the UUIDs of his checks into the shipped file.
+        let end = typist.types(&line.typed).code(1);
+        let all = end.says("it still holds the guide's placeholder").all();
+        assert!(all.contains("\n4 warnings.\n"), "{all}");
+    }
     project.edit(
         "compose.yaml",
         "    # cap_add: [DAC_READ_SEARCH]",

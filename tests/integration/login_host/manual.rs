@@ -186,7 +186,10 @@ impl Walk {
         assert_eq!(settings.lines().count(), 4, "{settings}");
         let mut key = String::new();
         for line in typed(text) {
-            if line.starts_with("gpg --quick-generate-key ") {
+            if ["--quick-generate-key ", "--export-secret-keys "]
+                .iter()
+                .any(|option| line.contains(option))
+            {
                 // In the place of the window that asks for the passphrase.
                 let unattended = "gpg --batch --pinentry-mode loopback --passphrase 'the passphrase of that key' ";
                 self.line(&line.replacen("gpg ", unattended, 1));
@@ -216,6 +219,10 @@ impl Walk {
             ("~/restored-newest/notes/todo.txt", "newest\n"),
             ("~/restored-yesterday/notes/todo.txt", "old\n"),
             ("~/todo.txt", "newest\n"),
+            (
+                "key-of-the-backup.asc | head -n 1",
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
+            ),
         ] {
             assert_eq!(self.reads(file), content, "{file}");
         }

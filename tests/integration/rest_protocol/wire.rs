@@ -160,9 +160,9 @@ impl Port {
 pub struct Begun(TcpStream);
 
 impl Begun {
-    /// Sends more of the body.
+    /// Sends more of the body, if the server still takes any: what it makes of it is told by its answer.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).expect("a connection");
+        let _ = self.0.write_all(bytes);
     }
 
     /// Sends nothing more, and reads the answer's status; `None`: the connection was closed without one.
