@@ -13,6 +13,7 @@ use crate::command::quota;
 use crate::credentials::sts::{Sts, flaw};
 use crate::identity::agent::access_token;
 use crate::identity::expiry::Source;
+use crate::identity::service::Service;
 use crate::jwt::{self, Claims};
 use crate::keeper::Handle;
 use crate::moment::{about, day_and_time};
@@ -31,6 +32,13 @@ const USED: Duration = Duration::from_secs(10);
 
 /// The login as it is saved.
 pub(super) async fn saved(settings: &Settings, login: &Login) -> (Look, Option<String>) {
+    if let Some(client) = &login.service {
+        let good = format!(
+            "none that ends: the service client {} gets tokens",
+            client.id
+        );
+        return (Look::good(good), None);
+    }
     let saved = Saved::read(settings, login).await;
     let now = Timestamp::now();
     let expiry = saved.expiry();
@@ -101,7 +109,11 @@ pub(super) async fn tried(
         return unknown(passed("nobody keeps the login"), passed("nobody keeps it"));
     };
     let renewal = keeper.renew(REFRESH).await;
-    let agent = Look::good("oidc-agent has the login");
+    let service = Service::of(login, &settings.trust);
+    let agent = match service {
+        Some(_) => passed("a service client needs none"),
+        None => Look::good("oidc-agent has the login"),
+    };
     match &renewal {
         Err(
             trouble @ (Trouble::Agent { .. }
@@ -116,14 +128,17 @@ pub(super) async fn tried(
         }
         _ => (),
     }
-    let claims = match keeper.status().agent {
-        Some(socket) => {
+    let second = match (service, keeper.status().agent) {
+        (Some(service), _) => Some(service.token().await),
+        (None, Some(socket)) => {
             let (account, audience) = (&login.account, &login.audience);
-            match access_token(&socket, &login.issuer, account, audience, TOKEN).await {
-                Ok(token) => claims(&token, login, user, sts),
-                Err(trouble) => Look::passed(format!("a second one was not given: {trouble}")),
-            }
+            Some(access_token(&socket, &login.issuer, account, audience, TOKEN).await)
         }
+        (None, None) => None,
+    };
+    let claims = match second {
+        Some(Ok(token)) => claims(&token, login, user, sts),
+        Some(Err(trouble)) => Look::passed(format!("a second one was not given: {trouble}")),
         None => passed("the agent cannot be asked from here"),
     };
     let because = match () {
@@ -140,7 +155,10 @@ pub(super) async fn tried(
     };
     Tried {
         agent,
-        token: Look::good("given, by a real refresh"),
+        token: Look::good(match login.service {
+            Some(_) => "given, to the service client",
+            None => "given, by a real refresh",
+        }),
         claims,
         sts,
         in_bucket,
@@ -184,8 +202,12 @@ fn judged(claims: &Claims, login: &Login, user: Option<&str>, sts: &Sts, now: Ti
             });
         }
     }
-    let name = claims.preferred_username.as_deref().or(user);
-    if let (Some(name), Some(set)) = (name, &login.user)
+    // A service client has no name of a person, and its ID is no user's.
+    let person = claims.preferred_username.as_deref().or(user);
+    let client = login.service.as_ref().map(|client| client.id.as_str());
+    let name = person.filter(|_| client.is_none()).or(client);
+    if client.is_none()
+        && let (Some(name), Some(set)) = (name, &login.user)
         && name != set
     {
         findings.push(Finding::OtherUser {
