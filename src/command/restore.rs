@@ -152,7 +152,12 @@ impl Work<'_> {
         let missing = self
             .repository
             .missing(&snapshot.id, &paths, &self.redactor, interrupts)
-            .await?;
+            .await;
+        // `ls` breaks off where a folder is damaged: restore goes on, and names what it cannot.
+        let missing = match missing {
+            Err(Error::Restic { .. }) => return Ok(()),
+            missing => missing?,
+        };
         Err(match missing.first() {
             None => return Ok(()),
             // One that could not be read is in the name alone, too.
@@ -191,8 +196,16 @@ impl Work<'_> {
         let walk = self.repository.folders(&snapshot.id, paths, |folder| {
             in_the_way.look(Path::new(&folder));
         });
-        interrupts.unless(walk).await?;
-        Ok(in_the_way.judge()?)
+        match interrupts.unless(walk).await {
+            Err(Error::Restic { code, message }) => Err(Error::Restic {
+                code,
+                message: format!(
+                    "its folders cannot be listed to see what is in their place ({message}); --overwrite if-changed, or a \
+                     new folder, needs no list"
+                ),
+            }),
+            walk => Ok(walk.and_then(|()| Ok(in_the_way.judge()?))?),
+        }
     }
 
     async fn restore(

@@ -13,6 +13,9 @@ use crate::supervise::{Streamed, exit_code};
 /// So many unreadable files are named; the rest is counted.
 const NAMED_FILES: usize = 50;
 
+/// How a crash of restic begins, as of every program in Go.
+pub(super) const PANIC: &str = "panic: ";
+
 /// What was found in the output of one run.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -82,6 +85,9 @@ impl Findings {
             self.unreadable(line.trim_end_matches(", skipping"));
         } else if let Some(fatal) = line.strip_prefix("Fatal: ") {
             self.fatal = Some(fatal.to_owned());
+        } else if line.starts_with(PANIC) {
+            // What follows is a trace.
+            self.fatal = Some(line.to_owned());
         } else if let Some(damage) = damage(line) {
             if self.damage.len() < NAMED_FILES {
                 self.damage.push(damage.to_owned());

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::findings::PANIC;
 use super::{Findings, Repository};
 use crate::error::{Error, Result};
 use crate::grace::Grace;
@@ -234,14 +235,16 @@ impl Repository<'_> {
         } else {
             ""
         };
+        let mut has_crashed = false;
         let mut both = |line: &str| {
             // The errors of single files are the caller's: there they are no files that could not be read.
             if !line.starts_with("{\"message_type\":\"error\"") {
                 findings.read(&redactor.text(line));
             }
+            has_crashed |= line.starts_with(PANIC);
             if line.starts_with('{') {
                 look(line);
-            } else {
+            } else if !has_crashed {
                 // What it says beside its messages: that a request is tried again, for one.
                 say(format_args!("{clear}restic: {}", redactor.text(line)));
             }

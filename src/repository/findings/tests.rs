@@ -264,3 +264,18 @@ fn damaged_parts_are_named_without_their_details() {
     );
     assert_eq!(told(&output, 1), "repository contains errors");
 }
+
+#[test]
+fn a_crash_is_told_by_its_first_line_not_by_its_trace() {
+    let output = "Load(<data/ceeb18128c>, 0, 0) failed: <data/ceeb18128c> does not exist\n\
+        panic: runtime error: invalid memory address or nil pointer dereference\n\
+        [signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x893e95]\n\
+        \n\
+        goroutine 1 [running]:\n\
+        main.main()\n\
+        \tgithub.com/restic/restic/cmd/restic/main.go:172 +0x267\n";
+    assert_eq!(
+        told(output, 2),
+        "panic: runtime error: invalid memory address or nil pointer dereference"
+    );
+}

@@ -119,6 +119,12 @@ fn what_is_not_damaged_comes_back_though_a_folder_cannot_be_read() {
     installation
         .shell("grep -q content t/backup/dir1/file")
         .ok();
+    // `restic ls` crashes there.
+    let refused = installation
+        .run(["restore", "/backup/dir1/sub/inner"])
+        .code(1)
+        .says("1 file or folder could not be restored:\n  /backup/dir1/sub: ");
+    assert!(!refused.all().contains("goroutine"), "{}", refused.all());
 }
 
 #[test]
