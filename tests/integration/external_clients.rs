@@ -1,11 +1,10 @@
 //! The files and lines of docs/external-clients.md, as they stand there, beside the shipped ones.
 //!
 //! No published image can be had where the tests run: in the place of a client's image stands ours, with nothing of ours in
-//! `PATH`, or with the client mounted.
+//! `PATH`.
 
 mod documented;
 mod restic;
-mod rustic;
 mod vm;
 mod wrappers;
 
