@@ -1,10 +1,11 @@
 //! The files and lines of docs/external-clients.md, as they stand there, beside the shipped ones.
 //!
 //! No published image can be had where the tests run: in the place of a client's image stands ours, with nothing of ours in
-//! `PATH`.
+//! `PATH`, or with the client mounted.
 
 mod documented;
 mod restic;
+mod rustic;
 mod vm;
 mod wrappers;
 

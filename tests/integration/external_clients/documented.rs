@@ -56,7 +56,11 @@ pub fn lines(heading: &str) -> Vec<&'static str> {
 /// Every line to type is under a heading whose lines a test types.
 #[test]
 fn no_line_to_type_is_left_out() {
-    let typed = ["## restic in a container", "## restic on the VM"];
+    let typed = [
+        "## restic in a container",
+        "## restic on the VM",
+        "## rustic",
+    ];
     let known: usize = typed.map(|heading| lines(heading).len()).iter().sum();
     assert_eq!(known, DOCS.matches("\n    $ ").count());
 }

@@ -1,5 +1,5 @@
-//! The clients that are not restic itself: resticprofile, whose first version runs here, and backrest and rustic, which do
-//! not. In their place restic runs in their service, with the address and the password that they are given there.
+//! The programs that call restic: resticprofile, and backrest, which cannot be had here. In its place restic is called as
+//! its documentation says that it calls it, in its service, with what its files hold.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -112,23 +112,5 @@ fn restic_works_with_the_address_and_environment_that_backrest_is_given() {
     };
     call(&["init"]);
     call(&["backup", "--tag=example", "/backup/dir1"]);
-    scene.holds(1);
-}
-
-#[test]
-fn restic_works_with_the_address_and_password_that_rustic_is_given() {
-    let scene = Scene::new("rustic", Access::Login, STAND_IN);
-    scene.project.write("rustic.toml", &file("rustic.toml"));
-    scene
-        .project
-        .compose(["up", "--detach", "cloud-backup"])
-        .ok();
-    let names = "export RESTIC_REPOSITORY=\"$RUSTIC_REPOSITORY\" RESTIC_PASSWORD_FILE=\"$RUSTIC_PASSWORD_FILE\"";
-    let script = format!(
-        "{names}; restic init && restic backup --tag=example /backup/dir1 && cat /etc/rustic/rustic.toml"
-    );
-    let line = ["run", "--rm", "--entrypoint=sh", "rustic", "-c", &script];
-    let end = scene.project.compose(line).ok();
-    assert!(end.stdout.ends_with(&file("rustic.toml")), "{}", end.stdout);
     scene.holds(1);
 }
