@@ -1,5 +1,5 @@
 //! The login, from what is saved in the volume to the storage's credentials: the account, the agent, a token by a real
-//! refresh, what it says, and what STS makes of it.
+//! refresh, what it says, and what STS makes of it. A service client has neither an account nor an agent.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::command::quota;
 use crate::credentials::sts::{Sts, flaw};
 use crate::identity::agent::access_token;
 use crate::identity::expiry::Source;
+use crate::identity::service::Service;
 use crate::jwt::{self, Claims};
 use crate::keeper::Handle;
 use crate::moment::{about, day_and_time};
@@ -78,7 +79,7 @@ pub(super) struct Tried {
     pub in_bucket: Option<u64>,
 }
 
-/// A token, by a real refresh of whoever keeps the login, and what it is good for.
+/// A token, by a real refresh (or grant) of whoever keeps the login, and what it is good for.
 ///
 /// `user`: whose the login is, where that is known. `answers`: the storage is there.
 pub(super) async fn tried(
@@ -101,13 +102,14 @@ pub(super) async fn tried(
         return unknown(passed("nobody keeps the login"), passed("nobody keeps it"));
     };
     let renewal = keeper.renew(REFRESH).await;
+    let service = Service::of(login, &settings.trust);
     let agent = Look::good("oidc-agent has the login");
     match &renewal {
         Err(
             trouble @ (Trouble::Agent { .. }
             | Trouble::Neighbour { .. }
             | Trouble::OtherSettings { .. }),
-        ) => {
+        ) if service.is_none() => {
             let agent = Look::found(Finding::Login(trouble.clone()));
             return unknown(agent, passed("there is nobody to ask for one"));
         }
@@ -116,14 +118,17 @@ pub(super) async fn tried(
         }
         _ => (),
     }
-    let claims = match keeper.status().agent {
-        Some(socket) => {
+    let one_more = match (&service, keeper.status().agent) {
+        (Some(service), _) => Some(service.token().await),
+        (None, Some(socket)) => {
             let (account, audience) = (&login.account, &login.audience);
-            match access_token(&socket, &login.issuer, account, audience, TOKEN).await {
-                Ok(token) => claims(&token, login, user, sts),
-                Err(trouble) => Look::passed(format!("a second one was not given: {trouble}")),
-            }
+            Some(access_token(&socket, &login.issuer, account, audience, TOKEN).await)
         }
+        (None, None) => None,
+    };
+    let claims = match one_more {
+        Some(Ok(token)) => claims(&token, login, user, sts),
+        Some(Err(trouble)) => Look::passed(format!("a second one was not given: {trouble}")),
         None => passed("the agent cannot be asked from here"),
     };
     let because = match () {
@@ -140,7 +145,10 @@ pub(super) async fn tried(
     };
     Tried {
         agent,
-        token: Look::good("given, by a real refresh"),
+        token: Look::good(match service {
+            Some(_) => "given, by a real grant",
+            None => "given, by a real refresh",
+        }),
         claims,
         sts,
         in_bucket,
@@ -173,6 +181,13 @@ fn judged(claims: &Claims, login: &Login, user: Option<&str>, sts: &Sts, now: Ti
         .collect();
     if claims.sub.is_none() {
         findings.push(Finding::NoSubject);
+    }
+    if let Some(client) = &login.service {
+        let good = format!(
+            "it is for {}, from {}, of the client {}",
+            login.audience, login.issuer, client.id
+        );
+        return Look::of(findings, good);
     }
     if let Some(scope) = &claims.scope {
         let has = |wanted: &&str| scope.split_whitespace().any(|word| word == *wanted);

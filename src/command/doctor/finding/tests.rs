@@ -3,15 +3,19 @@
 use std::io::{self, ErrorKind};
 
 use super::*;
-use crate::storage::Place;
+use crate::place::Place;
+use crate::settings::Settings;
+use crate::storage;
 
 const DOCS: &str = include_str!("../../../../docs/doctor.md");
 /// Where each is provoked for real.
-const TESTS: [&str; 4] = [
+const TESTS: [&str; 6] = [
     include_str!("../../../../tests/integration/doctor.rs"),
     include_str!("../../../../tests/integration/doctor/checks.rs"),
     include_str!("../../../../tests/integration/login_doctor.rs"),
+    include_str!("../../../../tests/integration/doctor/second.rs"),
     include_str!("../../../../tests/integration/doctor/storage.rs"),
+    include_str!("../../../../tests/integration/login_service.rs"),
 ];
 
 const IAM: &str = "https://iam.cloud.infn.it/";
@@ -118,6 +122,9 @@ fn of_the_login() -> Vec<Finding> {
         Trouble::ClientRefused {
             detail: text("invalid_client: Bad client credentials"),
         },
+        Trouble::ServiceRefused {
+            detail: text("invalid_client: Bad client credentials"),
+        },
         Trouble::TokenRefused {
             detail: text("it is for else, and OIDC_AUDIENCE is object"),
         },
@@ -154,13 +161,28 @@ fn of_the_login() -> Vec<Finding> {
         .collect()
 }
 
+/// That of the guide's set-up.
+fn of_a_login() -> storage::Place {
+    let set = [
+        ("AAI_USER", "mrossi"),
+        ("OIDC_PASSWORD", "planted"),
+        ("BACKUP_BUCKET", "backup/VM1"),
+        ("RESTIC_PASSWORD", "planted"),
+    ];
+    let set = set.map(|(name, value)| (name.into(), value.into()));
+    storage::Place::of(&Settings::from_vars(set).unwrap())
+}
+
 fn of_the_storage() -> Vec<Finding> {
     let remote = || text("infncloud:/mrossi/backup/VM1/");
     [
         Error::ProbeFailed {
             doing: "write",
             detail: text("AccessDenied: status code 403"),
-            place: Box::new(Place::any()),
+            place: Box::new(of_a_login()),
+        },
+        Error::InContainer {
+            remote: text("/storage/"),
         },
         Error::NotConfigured {
             section: text("storage"),
@@ -261,7 +283,7 @@ fn rows() -> Vec<String> {
             "| `{}` | {severity} | {finding} | {} | {} |",
             finding.id(),
             finding.why(),
-            finding.line()
+            finding.line(Place::Image)
         ));
     }
     rows
@@ -297,13 +319,81 @@ fn each_finding_is_provoked_for_real_somewhere() {
 fn each_finding_says_why_it_matters_and_what_to_type() {
     for finding in one_of_each() {
         assert!(finding.why().ends_with('.'), "{}", finding.id());
-        let line = finding.line();
+        let line = finding.line(Place::Image);
         assert!(
             line.contains("docker ") || line.contains("timedatectl "),
             "{}: {line}",
             finding.id()
         );
         assert!(!finding.to_string().ends_with('.'), "{finding}");
+    }
+}
+
+#[test]
+fn on_a_host_nobody_is_told_to_type_what_compose_takes() {
+    // What only the image, its server and its jobs have.
+    let of_the_image = [
+        "host-name",
+        "schedule",
+        "source-missing",
+        "source-empty",
+        "source-unreadable",
+        "storage-in-container",
+        "repository-password",
+        "repository-gone",
+        "repository-damaged",
+        "repository-unreadable",
+    ];
+    for finding in one_of_each() {
+        let is_of_the_server = matches!(finding, Finding::Storage(Error::OtherRemote { .. }));
+        if of_the_image.contains(&finding.id()) || is_of_the_server {
+            continue;
+        }
+        let line = finding.line(Place::Host);
+        for word in ["docker", "compose", " .env", "Dockerfile"] {
+            assert!(!line.contains(word), "{}: {line}", finding.id());
+        }
+    }
+    let ends = Finding::LoginEnds {
+        left: text("6 days"),
+    };
+    assert_eq!(ends.line(Place::Host), "Log in again: cloud-backup reauth");
+    assert_eq!(
+        Finding::Setting(text("TZ")).line(Place::Host),
+        "Correct ~/.config/cloud-backup/env, then: cloud-backup doctor"
+    );
+}
+
+#[test]
+fn what_fails_at_the_second_destination_keeps_its_name_and_has_its_own_line() {
+    let at_second = |because| {
+        Finding::Storage(Error::AtSecond {
+            remote: text("nas:copies/"),
+            because: Box::new(because),
+        })
+    };
+    for (because, id, what, line) in [
+        (
+            Error::WrongPassword,
+            "repository-password",
+            "COPY_PASSWORD is not the password of this repository",
+            "Set COPY_PASSWORD to the password that the second repository was made with; where it is not set it is \
+             RESTIC_PASSWORD. Then: docker compose run --rm cloud-backup doctor",
+        ),
+        (
+            Error::Login(Trouble::NoLogin),
+            "no-login",
+            "not configured yet: nobody has logged in on this volume",
+            "Log in: docker compose run --rm -e DESTINATION=copy cloud-backup config",
+        ),
+    ] {
+        let finding = at_second(because);
+        assert_eq!(finding.id(), id);
+        assert_eq!(
+            finding.to_string(),
+            format!("at the second destination nas:copies/: {what}")
+        );
+        assert_eq!(finding.line(Place::Image), line);
     }
 }
 
@@ -320,12 +410,12 @@ fn a_job_is_named_where_it_is_not_the_container() {
     );
     assert!(
         name(Some(text("nightly")))
-            .line()
+            .line(Place::Image)
             .starts_with("Write BACKUP_CHECK_URL in the schedule file")
     );
     assert!(
         name(None)
-            .line()
+            .line(Place::Image)
             .starts_with("Write BACKUP_CHECK_URL in .env")
     );
 }
