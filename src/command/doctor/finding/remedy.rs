@@ -29,7 +29,12 @@ impl Finding {
         let whole = if has_line {
             remedy
         } else {
-            format!("{remedy} Then: {DOCTOR}").into()
+            let then = if remedy.ends_with(['.', ')']) {
+                " Then"
+            } else {
+                "; then"
+            };
+            format!("{remedy}{then}: {DOCTOR}").into()
         };
         place.typed(&whole).into_owned()
     }
