@@ -25,6 +25,10 @@ fn the_login_opens_the_second_destination_whoever_keeps_it() {
         .found([])
         .says("RESTIC_PASSWORD opens it; 1 snapshot, ")
         .is("copy", "good");
+    // One mistake is one finding.
+    doctor(&server, ["OIDC_PASSWORD=another-password"])
+        .found(["login-password"])
+        .is("copy", "not-looked-at");
     let objects = rig.objects(&user);
     for path in ["backup/VM1/config", "copies/VM1/config"] {
         assert!(objects.iter().any(|key| key == path), "{objects:?}");

@@ -18,7 +18,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     }
 }
 
-/// `login_works`: of the login that opens the first, where one does. The only error is an interruption.
+/// `login_works`: gives credentials; of the login that opens the first, where one does. The only error is an interruption.
 pub(super) async fn look(
     settings: &Settings,
     volume: &Volume,
@@ -41,7 +41,7 @@ pub(super) async fn look(
         Err(error) => return Ok(storage::look(error, settings)),
     };
     if second.login.is_some() && settings.login.is_some() && !login_works {
-        return Ok(Look::passed(super::NO_LOGIN));
+        return Ok(Look::passed("there are no credentials"));
     }
     let bucket = with_access(&second, volume, async |access| {
         let proof = async {
