@@ -16,6 +16,7 @@ use crate::storage::Place;
 use crate::trouble::Trouble;
 
 mod remedy;
+pub(crate) use remedy::typed_at_second;
 mod words;
 
 use words::{Problems, at_second, incomplete, interrupted, of_others, unequal};

@@ -13,6 +13,17 @@ use crate::privileges::USER_VARIABLE;
 /// The settings file of a host, below the home folder: what `.env` is to the image.
 pub const SETTINGS_FILE: &str = ".config/cloud-backup/env";
 
+/// What is said of the image, and of a host; nothing runs there that would have to be started anew.
+const SAID_OF_A_HOST: [(&str, &str); 7] = [
+    ("docker compose run --rm cloud-backup ", "cloud-backup "),
+    ("docker compose run --rm -T cloud-backup ", "cloud-backup "),
+    (", then: docker compose up -d --force-recreate", ""),
+    ("; then: docker compose up -d --force-recreate", ""),
+    (" If this stays: docker compose restart cloud-backup", ""),
+    (" If this stays: docker compose logs cloud-backup", ""),
+    ("docker compose ps --all", "pgrep -a cloud-backup"),
+];
+
 /// Found once, at the beginning of the process.
 static HERE: OnceLock<Place> = OnceLock::new();
 
@@ -48,8 +59,13 @@ impl Place {
         match self {
             Self::Image => Cow::Borrowed(text),
             Self::Host => Cow::Owned(
-                text.replace("docker compose run --rm cloud-backup ", "cloud-backup ")
-                    .replace("the .env file", &format!("~/{SETTINGS_FILE}")),
+                SAID_OF_A_HOST
+                    .iter()
+                    .fold(text.to_owned(), |text, (image, host)| {
+                        text.replace(image, host)
+                    })
+                    .replace("the .env file", &format!("~/{SETTINGS_FILE}"))
+                    .replace(" .env", &format!(" ~/{SETTINGS_FILE}")),
             ),
         }
     }
@@ -70,6 +86,12 @@ mod tests {
         assert_eq!(
             typed(Error::Login(Trouble::NoLogin)),
             "Log in: cloud-backup config"
+        );
+        let obscure = "docker compose run --rm -T cloud-backup rclone obscure -. Correct .env, then: docker compose up -d \
+                       --force-recreate";
+        assert_eq!(
+            Place::Host.typed(obscure),
+            "cloud-backup rclone obscure -. Correct ~/.config/cloud-backup/env"
         );
         assert!(
             typed(Error::Settings(Vec::new()))

@@ -147,7 +147,7 @@ async fn credentials(keeper: &Handle) -> Result<Credentials, Trouble> {
 }
 
 /// Whether it is a directory on no volume: what is kept there goes with the container.
-fn is_lost_with_the_container(settings: &Settings) -> bool {
+pub(super) fn is_lost_with_the_container(settings: &Settings) -> bool {
     let remote = settings.remote.as_str();
     remote.starts_with('/') && is_in_container(Path::new(remote))
 }

@@ -12,6 +12,11 @@ use crate::reading::Reading;
 const LINE: &str = "run --rm cloud-backup ";
 const LINE_AT_SECOND: &str = "run --rm -e DESTINATION=copy cloud-backup ";
 
+/// A text with its commands as they are typed on the second destination.
+pub(crate) fn typed_at_second(text: &str) -> String {
+    text.replace(LINE, LINE_AT_SECOND)
+}
+
 impl Error {
     /// What to do next, as one sentence; `None` where the error itself says it.
     #[must_use]
@@ -50,7 +55,7 @@ impl Error {
             // A command in it is one on the second destination; a login that opens both is the same there.
             other => {
                 let remedy = other.remedy()?;
-                return Some(remedy.replace(LINE, LINE_AT_SECOND).into());
+                return Some(typed_at_second(&remedy).into());
             }
         })
     }

@@ -45,6 +45,7 @@ impl Checks {
     pub fn all(&self) -> impl Iterator<Item = &CheckUrl> {
         [
             &self.backup,
+            &self.copy,
             &self.forget,
             &self.verify,
             &self.token,

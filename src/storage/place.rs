@@ -68,10 +68,17 @@ impl Place {
         Self { kind, variable }
     }
 
-    /// What to do about a probe that failed with these words of rclone's.
+    /// What to do about a probe that failed with these words of rclone's, and how to try again.
     #[must_use]
     pub fn remedy(&self, detail: &str) -> String {
-        let check = match &self.kind {
+        let check = self.advice(detail);
+        format!("{check}; then: docker compose run --rm cloud-backup config")
+    }
+
+    /// The same without the try.
+    #[must_use]
+    pub fn advice(&self, detail: &str) -> String {
+        match &self.kind {
             Kind::Login => {
                 "The login works and is saved. Check AAI_USER and BACKUP_BUCKET, and that your account may use the storage"
                     .to_owned()
@@ -87,8 +94,7 @@ impl Place {
             ),
             Kind::OnTheFly => format!("Check {}", self.variable),
             Kind::Section { name, .. } => self.of_section(name, Cause::of(detail)),
-        };
-        format!("{check}; then: docker compose run --rm cloud-backup config")
+        }
     }
 
     fn of_section(&self, name: &str, cause: Cause) -> String {

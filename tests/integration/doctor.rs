@@ -1,6 +1,7 @@
 //! `doctor`: a healthy set-up gives nothing, and each finding is provoked for real, many in one container.
 
 mod checks;
+mod second;
 mod storage;
 
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! `copy` where the login opens one of the destinations, or both.
 
+use crate::doctor::{Told, doctor};
 use crate::harness::{Ended, Installation};
 use crate::rig::{Rig, attend};
 
@@ -20,6 +21,14 @@ fn the_login_opens_the_second_destination_whoever_keeps_it() {
     // Beside a server, which keeps the login.
     let server = installation.server();
     server.exec(["copy"]).ok().says("0 snapshots copied");
+    doctor(&server, [])
+        .found([])
+        .says("RESTIC_PASSWORD opens it; 1 snapshot, ")
+        .is("copy", "good");
+    // One mistake is one finding.
+    doctor(&server, ["OIDC_PASSWORD=another-password"])
+        .found(["login-password"])
+        .is("copy", "not-looked-at");
     let objects = rig.objects(&user);
     for path in ["backup/VM1/config", "copies/VM1/config"] {
         assert!(objects.iter().any(|key| key == path), "{objects:?}");
@@ -58,6 +67,11 @@ fn a_login_that_opens_the_second_destination_alone_is_made_there() {
         .code(78)
         .says("at the second destination ")
         .says("Log in: docker compose run --rm -e DESTINATION=copy cloud-backup config");
+    Told::of(&installation.run(["doctor", "--json"]))
+        .found(["no-login"])
+        .says("at the second destination ")
+        .says("Log in: docker compose run --rm -e DESTINATION=copy cloud-backup config")
+        .is("repository", "good");
     let log_in = installation.command(["--env=DESTINATION=copy"], ["config"]);
     attend(log_in, |request| {
         rig.approve_unless_scripted(&request, &user);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::doctor::{Told, doctor};
 use crate::documented::lines_of;
 use crate::harness::{Ended, Installation};
 use crate::login_restore::without_the_image;
@@ -88,6 +89,16 @@ fn a_client_of_a_real_provider_backs_up_and_restores_without_a_login() {
         .says("credentials until ");
     let status = server.exec(["status"]);
     status.says("none that ends: the service client service gets tokens by itself");
+    let healthy = doctor(&server, []).found([]);
+    let healthy = healthy
+        .says("nobody logs in: a service client gets the tokens")
+        .says("given, by a real grant")
+        .says(", of the client service")
+        .is("login", "not-looked-at")
+        .is("agent", "not-looked-at");
+    for check in ["token", "claims", "sts", "bucket", "repository", "versions"] {
+        assert_eq!(healthy.check(check)["result"], "good", "{check}");
+    }
     let token = server
         .exec(["oidc-token", "--aud=object", "infncloud"])
         .ok();
@@ -141,6 +152,14 @@ fn a_client_that_is_refused_is_told_as_that_and_its_tokens_are_renewed_in_time()
             .says("Check OIDC_CLIENT_ID and OIDC_CLIENT_SECRET");
         assert!(!ended.all().contains("planted"));
     }
+    Told::of(&with(
+        "--env=OIDC_CLIENT_SECRET=planted-wrong",
+        &["doctor", "--json"],
+    ))
+    .found(["service-refused"])
+    .says(refused)
+    .is("login-service", "good")
+    .is("bucket", "not-looked-at");
     with("--env=OIDC_CLIENT_SECRET=", &["config"])
         .code(78)
         .says("OIDC_CLIENT_SECRET is missing");

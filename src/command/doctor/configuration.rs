@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crate::command::status::jobs::read_plan;
+use crate::place::Place;
 use crate::plan::{self, Plan};
-use crate::settings::{self, Problem, Settings, unknown};
+use crate::settings::{self, Destination, Problem, Settings, unknown};
 use crate::volume::{Volume, container_id};
 
 use super::finding::Finding;
@@ -14,7 +15,7 @@ use super::ledger::Look;
 const SHORT_ID: usize = 12;
 
 /// The problems of settings that make no configuration, and what may be meant by other names.
-pub(super) fn wrong<'a>(problems: &[Problem], names: impl Iterator<Item = &'a str>) -> Look {
+pub(super) fn wrong<'a>(problems: &[Problem], names: impl IntoIterator<Item = &'a str>) -> Look {
     let mut findings: Vec<Finding> = problems
         .iter()
         .map(|problem| Finding::Setting(problem.to_string()))
@@ -32,10 +33,15 @@ pub(super) fn look(settings: &Settings, plan: Option<&Plan>) -> Look {
     }
     findings.extend(host_name(settings, plan));
     let what = match &settings.login {
+        Some(login) if login.service.is_some() => "the storage of the service client",
         Some(_) => "the storage of the login",
         None => "storage without a login",
     };
-    Look::of(findings, format!("{}, {what}", settings.remote))
+    let which = match settings.destination {
+        Destination::First => "",
+        Destination::Copy => "the second destination, ",
+    };
+    Look::of(findings, format!("{}, {which}{what}", settings.remote))
 }
 
 fn misnamed<'a>(
@@ -54,6 +60,9 @@ fn misnamed<'a>(
 /// That the host name is one for each container, unless the snapshots get another one.
 fn host_name(settings: &Settings, plan: Option<&Plan>) -> Option<Finding> {
     const HOST: &str = "RESTIC_HOST";
+    if Place::here() == Place::Host {
+        return None;
+    }
     let id = container_id()?;
     let name = nix::unistd::gethostname().ok()?;
     let name = name.to_str()?;
@@ -76,6 +85,12 @@ pub(super) fn is_backup(job: &plan::Job) -> bool {
 
 /// The schedule file: where the jobs are read, and what of it is wrong.
 pub(super) fn schedule(settings: &Settings, volume: Option<&Volume>) -> (Look, Option<Plan>) {
+    if Place::here() == Place::Host {
+        return (
+            Look::passed("a host has its own schedule (crontab -l)"),
+            None,
+        );
+    }
     let scheduler = volume.and_then(|volume| volume.scheduler().ok()?);
     let kept = scheduler.flatten().and_then(|holder| holder.schedule);
     match read_plan(settings, None, kept.as_deref()) {

@@ -3,7 +3,6 @@
 //! docs/doctor.md has a row for each; a test holds the two against each other. What other parts of the program know as an
 //! error or a trouble keeps its words and its remedy; why it matters is told here (`why`).
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -16,6 +15,8 @@ use crate::trouble::Trouble;
 use crate::usage::Usage;
 
 use super::why;
+
+mod remedy;
 
 /// How grave it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -191,10 +192,6 @@ pub enum Finding {
 /// From so many seconds on S3 refuses every request (`RequestTimeTooSkewed`).
 const S3_CLOCK: u64 = 15 * 60;
 
-const UP: &str = "docker compose up -d --force-recreate";
-const DOCTOR: &str = "docker compose run --rm cloud-backup doctor";
-const REAUTH: &str = "docker compose run --rm cloud-backup reauth";
-
 impl Finding {
     /// Its name in docs/doctor.md and in the JSON; it stays the same.
     #[must_use]
@@ -270,87 +267,6 @@ impl Finding {
             Self::Login(trouble) => why::of_trouble(trouble).1,
             Self::Storage(error) => why::of_error(error).1,
             other => why::of(other),
-        }
-    }
-
-    /// What to do, with the line to type in it.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let remedy = self.remedy();
-        // Some remedies of errors leave it at what to look at.
-        if ["docker ", "timedatectl "]
-            .iter()
-            .any(|line| remedy.contains(line))
-        {
-            return remedy.into_owned();
-        }
-        format!("{remedy} Then: {DOCTOR}")
-    }
-
-    fn remedy(&self) -> Cow<'static, str> {
-        match self {
-            Self::Setting(_) => format!("Correct .env, then: {UP}").into(),
-            Self::Name { near, job, .. } => {
-                let place = match job {
-                    Some(_) => "in the schedule file",
-                    None => "in .env",
-                };
-                format!("Write {near} {place}, or remove the line, then: {UP}").into()
-            }
-            Self::HostName { .. } => {
-                format!("Set hostname in compose.yaml, or RESTIC_HOST, then: {UP}").into()
-            }
-            Self::DiskLow { .. } => {
-                "Make room on the disk that has the volume; what takes it: docker system df -v".into()
-            }
-            Self::SourceMissing { path, .. } => format!(
-                "Correct the job's path, or mount it, under volumes in compose.yaml (- /host/directory:{path}), then: {UP}"
-            )
-            .into(),
-            Self::SourceEmpty { path } => format!(
-                "Correct the host directory of {path} under volumes in compose.yaml, then: {UP}. Where it is empty for now, \
-                 put a file in it."
-            )
-            .into(),
-            Self::SourceUnreadable { reading, .. } => reading.remedy().into(),
-            Self::Login(trouble) => trouble.remedy().into(),
-            Self::LoginEnds { .. } => format!("Log in again: {REAUTH}").into(),
-            Self::NoSubject => "Ask the login service's people: a token names its user in the claim sub.".into(),
-            Self::Scope { .. } => "Correct OIDC_SCOPE, or let the client have it at the login service, then log in anew: \
-                                   docker compose run --rm cloud-backup config --force"
-                .into(),
-            Self::OtherUser { login, .. } => format!(
-                "If the bucket is yours, set AAI_USER={login}, then: {UP}. Else log in as its owner: {REAUTH} --force"
-            )
-            .into(),
-            Self::Storage(Error::ProbeFailed { .. }) => {
-                "Check AAI_USER and BACKUP_BUCKET (or BACKUP_REMOTE), that you may write there, and that there is room."
-                    .into()
-            }
-            Self::Volume(error) | Self::Schedule(error) | Self::Storage(error) => {
-                error.remedy().unwrap_or("See the server's log: docker compose logs cloud-backup".into())
-            }
-            Self::CheckWrong { .. } => {
-                format!("Put the ping URL of your check there, then: {UP}").into()
-            }
-            Self::CheckMissing { .. } => {
-                format!("Make the check, or correct the URL, then: {UP}").into()
-            }
-            Self::CheckUnreachable { .. } => {
-                "Check the URL and the network of this machine; reports are tried again with each run.".into()
-            }
-            Self::CheckRefused { .. } => {
-                format!("Put the ping URL of your check there, by its UUID, then: {UP}").into()
-            }
-            Self::ProgramMissing { .. }
-            | Self::ProgramOld { .. }
-            | Self::ProgramUntested { .. }
-            | Self::PatchedRclone => {
-                format!("Use the image as it is built by the Dockerfile: docker compose pull, then: {UP}").into()
-            }
-            Self::Quota(_) => "Keep fewer snapshots: docker compose exec cloud-backup forget --keep-within 14d --prune. Or \
-                               ask for more room, and set QUOTA."
-                .into(),
         }
     }
 }

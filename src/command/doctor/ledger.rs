@@ -5,7 +5,10 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::error::typed_at_second;
 use crate::fold::fold;
+use crate::place::Place;
+use crate::settings::Destination;
 use crate::supervise::Redactor;
 
 use super::finding::{Finding, Severity};
@@ -77,6 +80,16 @@ impl Look {
     pub(super) fn carries(&self) -> bool {
         self.good.is_some()
     }
+
+    /// With a further look of the same check.
+    pub(super) fn and(self, next: Self) -> Self {
+        let both = self.good.zip(next.good);
+        Self {
+            good: both.map(|(this, next)| format!("{this}; {next}")),
+            passed: self.passed.or(next.passed),
+            findings: self.findings.into_iter().chain(next.findings).collect(),
+        }
+    }
 }
 
 /// All of it.
@@ -92,6 +105,9 @@ pub(super) struct Ledger {
     redactor: Redactor,
     #[serde(skip)]
     json: bool,
+    /// What the command is about: the same line is typed otherwise for the second.
+    #[serde(skip)]
+    destination: Destination,
 }
 
 /// A finding in words.
@@ -128,6 +144,15 @@ impl Ledger {
             checks: Vec::new(),
             redactor,
             json,
+            destination: Destination::First,
+        }
+    }
+
+    /// From here on the lines to type are those of this destination.
+    pub(super) fn at(self, destination: Destination) -> Self {
+        Self {
+            destination,
+            ..self
         }
     }
 
@@ -151,13 +176,18 @@ impl Ledger {
             lines += &fold(&format!("{check:COLUMN$}{intro}"), COLUMN, said);
         }
         for finding in &findings {
+            let line = finding.line(Place::here());
+            let line = match self.destination {
+                Destination::First => line,
+                Destination::Copy => typed_at_second(&line),
+            };
             let told = Told {
                 check,
                 id: finding.id(),
                 severity: finding.severity(),
                 what: words(&finding.to_string()),
                 why: finding.why(),
-                line: words(&finding.line()),
+                line: words(&line),
             };
             lines += &told.lines();
             self.findings.push(told);
@@ -255,6 +285,7 @@ fn write(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trouble::Trouble;
 
     fn ledger() -> Ledger {
         Ledger::new(true, Redactor::new(["planted".to_owned()]))
@@ -291,6 +322,27 @@ mod tests {
              \x20             -> Correct the host directory of /backup/[redacted] under volumes in compose.yaml,\n\
              \x20                then: docker compose up -d --force-recreate. Where it is empty for now, put a file\n\
              \x20                in it.\n"
+        );
+    }
+
+    #[test]
+    fn two_looks_of_one_check_are_good_together_alone() {
+        let good = || Look::good("written");
+        assert_eq!(
+            good().and(Look::good("opens")).good.as_deref(),
+            Some("written; opens")
+        );
+        assert!(!good().and(Look::found(warning())).carries());
+        assert!(good().and(Look::found(warning())).has_findings());
+    }
+
+    #[test]
+    fn at_the_second_destination_the_lines_are_its_own() {
+        let mut ledger = ledger().at(Destination::Copy);
+        ledger.tell("login", Look::found(Finding::Login(Trouble::NoLogin)));
+        assert_eq!(
+            ledger.findings[0].line,
+            "Log in: docker compose run --rm -e DESTINATION=copy cloud-backup config"
         );
     }
 

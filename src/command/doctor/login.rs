@@ -1,5 +1,5 @@
 //! The login, from what is saved in the volume to the storage's credentials: the account, the agent, a token by a real
-//! refresh, what it says, and what STS makes of it.
+//! refresh, what it says, and what STS makes of it. A service client has neither an account nor an agent.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ pub(super) struct Tried {
     pub in_bucket: Option<u64>,
 }
 
-/// A token, by a real refresh of whoever keeps the login, and what it is good for.
+/// A token, by a real refresh (or grant) of whoever keeps the login, and what it is good for.
 ///
 /// `user`: whose the login is, where that is known. `answers`: the storage is there.
 pub(super) async fn tried(
@@ -110,16 +110,13 @@ pub(super) async fn tried(
     };
     let renewal = keeper.renew(REFRESH).await;
     let service = Service::of(login, &settings.trust);
-    let agent = match service {
-        Some(_) => passed("a service client needs none"),
-        None => Look::good("oidc-agent has the login"),
-    };
+    let agent = Look::good("oidc-agent has the login");
     match &renewal {
         Err(
             trouble @ (Trouble::Agent { .. }
             | Trouble::Neighbour { .. }
             | Trouble::OtherSettings { .. }),
-        ) => {
+        ) if service.is_none() => {
             let agent = Look::found(Finding::Login(trouble.clone()));
             return unknown(agent, passed("there is nobody to ask for one"));
         }
@@ -128,7 +125,7 @@ pub(super) async fn tried(
         }
         _ => (),
     }
-    let second = match (service, keeper.status().agent) {
+    let one_more = match (&service, keeper.status().agent) {
         (Some(service), _) => Some(service.token().await),
         (None, Some(socket)) => {
             let (account, audience) = (&login.account, &login.audience);
@@ -136,7 +133,7 @@ pub(super) async fn tried(
         }
         (None, None) => None,
     };
-    let claims = match second {
+    let claims = match one_more {
         Some(Ok(token)) => claims(&token, login, user, sts),
         Some(Err(trouble)) => Look::passed(format!("a second one was not given: {trouble}")),
         None => passed("the agent cannot be asked from here"),
@@ -155,8 +152,8 @@ pub(super) async fn tried(
     };
     Tried {
         agent,
-        token: Look::good(match login.service {
-            Some(_) => "given, to the service client",
+        token: Look::good(match service {
+            Some(_) => "given, by a real grant",
             None => "given, by a real refresh",
         }),
         claims,
@@ -191,6 +188,13 @@ fn judged(claims: &Claims, login: &Login, user: Option<&str>, sts: &Sts, now: Ti
         .collect();
     if claims.sub.is_none() {
         findings.push(Finding::NoSubject);
+    }
+    if let Some(client) = &login.service {
+        let good = format!(
+            "it is for {}, from {}, of the client {}",
+            login.audience, login.issuer, client.id
+        );
+        return Look::of(findings, good);
     }
     if let Some(scope) = &claims.scope {
         let has = |wanted: &&str| scope.split_whitespace().any(|word| word == *wanted);

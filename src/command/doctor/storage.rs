@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::command::copy::at_second;
+use crate::command::prove::is_lost_with_the_container;
 use crate::command::status::repository;
 use crate::command::with_repository::running_server;
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::{Destination, Settings};
 use crate::size::bytes;
 use crate::storage::{Place, Supply, probe, require_section};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Volume};
 
+use super::configuration;
 use super::finding::Finding;
 use super::ledger::Look;
 
@@ -24,6 +27,11 @@ const SERVER: Duration = Duration::from_secs(40);
 /// An object is listed, written, read and deleted under the backup path.
 pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<&Supply>) -> Look {
     let proof = async {
+        if is_lost_with_the_container(settings) {
+            return Err(Error::InContainer {
+                remote: settings.remote.to_string(),
+            });
+        }
         if supply.is_none() {
             require_section(settings)?;
         }
@@ -41,7 +49,7 @@ pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<
             "listing, writing, reading and deleting in {}",
             settings.remote
         )),
-        Err(error) => look(error),
+        Err(error) => look(error, settings),
     }
 }
 
@@ -67,12 +75,16 @@ pub(super) async fn server(settings: &Settings, volume: &Volume) -> Look {
         }
         (Ok(false), Some(holder)) => {
             let holder = Holder::describe(holder.as_ref());
-            Look::good(format!("runs in {holder}, out of reach from here"))
+            let but = match settings.destination {
+                Destination::First => "out of reach from here",
+                Destination::Copy => "for the first destination: this command has one of its own",
+            };
+            Look::good(format!("runs in {holder}, {but}"))
         }
         (Ok(false), None) => Look::good(
             "none runs, this command has one of its own (to start it: docker compose up -d)",
         ),
-        (Err(error), _) => look(error),
+        (Err(error), _) => look(error, settings),
     }
 }
 
@@ -92,18 +104,41 @@ pub(super) async fn repository(
             };
             let size = contents.size.map(bytes);
             let size = size.map_or_else(String::new, |size| format!(", {size}"));
-            let good = format!("RESTIC_PASSWORD opens it; {snapshots}{size}");
+            let password = password_of(settings);
+            let good = format!("{password} opens it; {snapshots}{size}");
             (Look::good(good), contents.size)
         }
-        Ok(None) => (Look::good("none yet, the first backup makes it"), Some(0)),
-        Err(error) => (look(error), None),
+        Ok(None) => {
+            let first = match settings.destination {
+                Destination::First => "backup",
+                Destination::Copy => "copy",
+            };
+            let good = format!("none yet, the first {first} makes it");
+            (Look::good(good), Some(0))
+        }
+        Err(error) => (look(error, settings), None),
     })
 }
 
-/// Trouble of the login is told as that, wherever it is met; a missing program is told with its version.
-fn look(error: Error) -> Look {
+/// The variable that has it.
+fn password_of(settings: &Settings) -> &'static str {
+    const OF_COPIES: &str = "COPY_PASSWORD";
+    let is_own = settings.environment.get(OF_COPIES).is_some();
+    match settings.destination {
+        Destination::Copy if is_own => OF_COPIES,
+        _ => "RESTIC_PASSWORD",
+    }
+}
+
+/// Trouble of the login is told as that, wherever it is met; a missing program is told with its version. What is met at the
+/// second destination says so.
+pub(super) fn look(error: Error, settings: &Settings) -> Look {
     match error {
         Error::ProgramMissing { .. } => Look::passed(error.to_string()),
+        Error::Settings(problems) => configuration::wrong(&problems, []),
+        error if settings.destination == Destination::Copy => {
+            Look::found(Finding::Storage(at_second(error, settings)))
+        }
         Error::Login(trouble) => Look::found(Finding::Login(trouble)),
         error => Look::found(Finding::Storage(error)),
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::command::version::version;
-use crate::settings::Settings;
+use crate::place::Place;
+use crate::settings::{Login, Settings};
 use crate::storage::{Rclone, Supply};
 use crate::volume::Volume;
 
@@ -39,6 +40,16 @@ const PROGRAMS: [Program; 3] = [
     },
 ];
 
+impl Program {
+    /// On a host rclone serves no repository: Debian's own opens the storage (docs/manual.md).
+    fn least(&self, is_host: bool) -> &'static str {
+        match self.name {
+            "rclone" if is_host => "1.60",
+            _ => self.least,
+        }
+    }
+}
+
 pub(super) async fn look(settings: &Settings, volume: Option<&Volume>) -> Look {
     let is_patched = match volume {
         Some(volume) => is_patched(settings, volume).await,
@@ -52,23 +63,30 @@ pub(super) async fn look(settings: &Settings, volume: Option<&Volume>) -> Look {
     );
     let mut findings = Vec::new();
     let mut words = vec![format!("cloud-backup {}", env!("CARGO_PKG_VERSION"))];
+    let is_host = Place::here() == Place::Host;
     let mut look_at = |program: &Program, found: Option<String>| {
         let name = program.name;
+        let is_beside = is_host && name == "restic";
         let Some(found) = found.as_deref().and_then(number) else {
-            findings.push(Finding::ProgramMissing { program: name });
+            if !is_beside {
+                findings.push(Finding::ProgramMissing { program: name });
+            }
             return;
         };
         words.push(format!("{name} {found}"));
-        if name == "rclone" && is_patched {
+        if is_beside {
+            // Nothing of ours runs it there.
+        } else if name == "rclone" && is_patched {
             // It tells the version that it was made of.
             findings.push(Finding::PatchedRclone);
         } else {
-            findings.extend(judged(program, found));
+            findings.extend(judged(program, program.least(is_host), found));
         }
     };
     look_at(restic, restic_is);
     look_at(rclone, rclone_is);
-    if settings.login.is_some() {
+    let is_person = |login: &Login| login.service.is_none();
+    if settings.login.as_ref().is_some_and(is_person) {
         look_at(agent, agent_is);
     }
     Look::of(findings, words.join(", "))
@@ -82,17 +100,17 @@ fn number(words: &str) -> Option<&str> {
         .then_some(number)
 }
 
-fn judged(program: &Program, found: &str) -> Option<Finding> {
+fn judged(program: &Program, least: &'static str, found: &str) -> Option<Finding> {
     let parts = |version: &str| -> Vec<u32> {
         let parts = version.split(['.', '-', '+']);
         parts.map_while(|part| part.parse().ok()).collect()
     };
     let (is, name) = (parts(found), program.name);
-    if is < parts(program.least) {
+    if is < parts(least) {
         return Some(Finding::ProgramOld {
             program: name,
             found: found.to_owned(),
-            least: program.least,
+            least,
         });
     }
     (is.first() != parts(program.tested).first()).then(|| Finding::ProgramUntested {
@@ -130,7 +148,10 @@ mod tests {
     #[test]
     fn an_old_one_and_another_generation_are_told_and_a_newer_one_is_not() {
         let [restic, rclone, agent] = &PROGRAMS;
-        let id = |program, found| judged(program, found).map(|finding| finding.id());
+        let id = |program: &Program, found| {
+            judged(program, program.least(false), found).map(|finding| finding.id())
+        };
+        assert!(judged(rclone, rclone.least(true), "1.60.1-DEV").is_none());
         for (program, found, expected) in [
             (restic, "0.18.0", None),
             (restic, "0.19.1", None),

@@ -70,7 +70,8 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Named {
             "The server still works with the old ones, and jobs beside it fail.",
         ),
         Trouble::Agent { .. } => ("agent", "It keeps the login and renews it."),
-        Trouble::Neighbour { .. } => (
+        // Whoever keeps the login has not come to an end within our deadline.
+        Trouble::Neighbour { .. } | Trouble::NoToken { .. } => (
             "keeper-silent",
             "Only one process of a volume may renew the login: all others ask that one.",
         ),
@@ -80,7 +81,6 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Named {
             "Whoever answers may be somebody else, who would get the login.",
         ),
         Trouble::ProviderFailing { .. } => ("login-service-failing", NO_TOKEN),
-        Trouble::NoToken { .. } => ("no-token", NO_TOKEN),
         Trouble::WrongIssuer { .. } => (
             "login-service-name",
             "The storage compares the issuer letter by letter, and refuses tokens of another one.",
@@ -112,7 +112,12 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Named {
 /// The same of an error of the storage, the server or the repository.
 pub(super) fn of_error(error: &Error) -> Named {
     match error {
+        Error::AtSecond { because, .. } => of_error(because),
         Error::ProbeFailed { .. } => ("storage-refuses", "A backup does all of this there."),
+        Error::InContainer { .. } => (
+            "storage-in-container",
+            "With the next container all that was backed up there is gone.",
+        ),
         Error::NotConfigured { .. } => ("remote-unknown", "rclone does not know where that is."),
         Error::OtherRemote { .. } | Error::Unauthorised => (
             "server-settings",

@@ -10,8 +10,11 @@ fn path_server_and_repository() {
     installation.write("a", "one");
     installation.run(["backup", "/backup/dir1"]).ok();
     let idle = idle(&installation);
-    doctor(&idle, ["BACKUP_REMOTE=/etc/storage"])
+    let closed = "install -d -m 000 -o user /home/user/closed";
+    idle.shell(closed).ok();
+    doctor(&idle, ["BACKUP_REMOTE=/home/user/closed"])
         .found(["storage-refuses"])
+        .says("be writable for uid 1000")
         .says("the storage lets us not write: ")
         .is("repository", "not-looked-at");
     doctor(&idle, ["BACKUP_REMOTE=nowhere:path"]).found(["remote-unknown"]);

@@ -16,6 +16,9 @@ fn calls_side_by_side_are_one_refresh_and_good_credentials_outlive_an_outage() {
         .code(78)
         .says("AAI_USER is missing")
         .says("Correct ~/.config/cloud-backup/env");
+    host.bash("cloud-backup doctor")
+        .code(1)
+        .says("-> Correct ~/.config/cloud-backup/env, then: cloud-backup doctor\n");
     host.write("~/.config/cloud-backup/env", &login.file());
     host.bash("cloud-backup credential-process")
         .code(78)

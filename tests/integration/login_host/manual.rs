@@ -137,12 +137,22 @@ impl Walk {
             let end = self.line(line);
             match line {
                 "cloud-backup config" => {
-                    assert!(
-                        end.contains("Storage: listing, writing and deleting in"),
-                        "{end}"
-                    );
+                    assert!(end.contains("  delete it: ok"), "{end}");
                     assert!(end.contains("    rclone lsf infncloud:/"), "{end}");
                     assert!(!end.contains("docker"), "{end}");
+                }
+                "cloud-backup doctor" => {
+                    assert!(end.ends_with("\nAll is well.\n"), "{end}");
+                    assert!(!end.contains("docker"), "{end}");
+                    for said in [
+                        "schedule      not looked at, because a host has its own schedule",
+                        "sts           good: ",
+                        "bucket        good: ",
+                        "server, repository: not looked at, because on a host ",
+                        ", rclone 1.60.1-DEV, oidc-agent 4.2.6\n",
+                    ] {
+                        assert!(end.contains(said), "{said}: {end}");
+                    }
                 }
                 line if line.starts_with("install ") => {
                     let check = self.healthchecks.url_for_containers();
@@ -155,7 +165,7 @@ impl Walk {
                 _ => (),
             }
         }
-        assert_eq!(self.healthchecks.signals(), ["start", "0"]);
+        assert_eq!(self.healthchecks.signals(), ["log", "start", "0"]);
         let body = self.healthchecks.last_body();
         assert!(body.contains("at any time: cloud-backup reauth"), "{body}");
     }

@@ -3,15 +3,21 @@
 use std::io::{self, ErrorKind};
 
 use super::*;
-use crate::storage::Place;
+use crate::place::Place;
+use crate::settings::Settings;
+use crate::storage;
+
+mod lines;
 
 const DOCS: &str = include_str!("../../../../docs/doctor.md");
 /// Where each is provoked for real.
-const TESTS: [&str; 4] = [
+const TESTS: [&str; 6] = [
     include_str!("../../../../tests/integration/doctor.rs"),
     include_str!("../../../../tests/integration/doctor/checks.rs"),
     include_str!("../../../../tests/integration/login_doctor.rs"),
+    include_str!("../../../../tests/integration/doctor/second.rs"),
     include_str!("../../../../tests/integration/doctor/storage.rs"),
+    include_str!("../../../../tests/integration/login_service.rs"),
 ];
 
 const IAM: &str = "https://iam.cloud.infn.it/";
@@ -118,6 +124,9 @@ fn of_the_login() -> Vec<Finding> {
         Trouble::ClientRefused {
             detail: text("invalid_client: Bad client credentials"),
         },
+        Trouble::ServiceRefused {
+            detail: text("invalid_client: Bad client credentials"),
+        },
         Trouble::TokenRefused {
             detail: text("it is for else, and OIDC_AUDIENCE is object"),
         },
@@ -154,13 +163,28 @@ fn of_the_login() -> Vec<Finding> {
         .collect()
 }
 
+/// That of the guide's set-up.
+fn of_a_login() -> storage::Place {
+    let set = [
+        ("AAI_USER", "mrossi"),
+        ("OIDC_PASSWORD", "planted"),
+        ("BACKUP_BUCKET", "backup/VM1"),
+        ("RESTIC_PASSWORD", "planted"),
+    ];
+    let set = set.map(|(name, value)| (name.into(), value.into()));
+    storage::Place::of(&Settings::from_vars(set).unwrap())
+}
+
 fn of_the_storage() -> Vec<Finding> {
     let remote = || text("infncloud:/mrossi/backup/VM1/");
     [
         Error::ProbeFailed {
             doing: "write",
             detail: text("AccessDenied: status code 403"),
-            place: Box::new(Place::any()),
+            place: Box::new(of_a_login()),
+        },
+        Error::InContainer {
+            remote: text("/storage/"),
         },
         Error::NotConfigured {
             section: text("storage"),
@@ -261,7 +285,7 @@ fn rows() -> Vec<String> {
             "| `{}` | {severity} | {finding} | {} | {} |",
             finding.id(),
             finding.why(),
-            finding.line()
+            finding.line(Place::Image)
         ));
     }
     rows
@@ -297,7 +321,7 @@ fn each_finding_is_provoked_for_real_somewhere() {
 fn each_finding_says_why_it_matters_and_what_to_type() {
     for finding in one_of_each() {
         assert!(finding.why().ends_with('.'), "{}", finding.id());
-        let line = finding.line();
+        let line = finding.line(Place::Image);
         assert!(
             line.contains("docker ") || line.contains("timedatectl "),
             "{}: {line}",
@@ -305,27 +329,4 @@ fn each_finding_says_why_it_matters_and_what_to_type() {
         );
         assert!(!finding.to_string().ends_with('.'), "{finding}");
     }
-}
-
-#[test]
-fn a_job_is_named_where_it_is_not_the_container() {
-    let name = |job| Finding::Name {
-        name: text("BACKUP_CHECKURL"),
-        near: text("BACKUP_CHECK_URL"),
-        job,
-    };
-    assert_eq!(
-        name(Some(text("nightly"))).to_string(),
-        "BACKUP_CHECKURL is set (job nightly), and nothing reads it: the setting is called BACKUP_CHECK_URL"
-    );
-    assert!(
-        name(Some(text("nightly")))
-            .line()
-            .starts_with("Write BACKUP_CHECK_URL in the schedule file")
-    );
-    assert!(
-        name(None)
-            .line()
-            .starts_with("Write BACKUP_CHECK_URL in .env")
-    );
 }
