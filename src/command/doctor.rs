@@ -23,6 +23,7 @@ use ledger::{Ledger, Look};
 mod checks;
 mod configuration;
 mod disk;
+mod excluded;
 mod finding;
 mod ledger;
 mod login;

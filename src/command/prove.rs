@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
 use crate::keeper::{Handle, Neighbour};
 use crate::settings::{Login, Settings};
-use crate::storage::probe;
+use crate::storage::probe::{self, Missing};
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
@@ -134,7 +134,8 @@ async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> 
         });
     }
     let told = |step: &str| say(&format!("  {step}"));
-    probe::write_list_read_delete(settings, volume, access.supply().as_ref(), told).await?;
+    let supply = access.supply();
+    probe::write_list_read_delete(settings, volume, supply.as_ref(), Missing::Made, told).await?;
     Ok(())
 }
 

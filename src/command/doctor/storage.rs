@@ -9,7 +9,8 @@ use crate::command::with_repository::running_server;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use crate::size::bytes;
-use crate::storage::{Place, Supply, probe, require_section};
+use crate::storage::probe::{self, Missing};
+use crate::storage::{Place, Supply, require_section};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Volume};
 
@@ -27,7 +28,7 @@ pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<
         if supply.is_none() {
             require_section(settings)?;
         }
-        probe::write_list_read_delete(settings, volume, supply, |_| ()).await
+        probe::write_list_read_delete(settings, volume, supply, Missing::Told, |_| ()).await
     };
     let end = timeout(PROBE, proof).await.unwrap_or_else(|_| {
         Err(Error::ProbeFailed {
