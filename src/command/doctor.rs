@@ -124,8 +124,8 @@ async fn way(
         through_login(settings, login, volume, ledger, interrupts).await?
     } else {
         ledger.pass(&OF_LOGIN, &format!("{} needs no login", settings.remote));
-        let look = async { Ok(storage::bucket(settings, volume, None).await) };
-        (ledger.tell("bucket", interrupts.unless(look).await?), None)
+        let look = storage::bucket(settings, volume, None, interrupts).await?;
+        (ledger.tell("bucket", look), None)
     };
     let server = async { Ok(storage::server(settings, volume).await) };
     let server = ledger.tell("server", interrupts.unless(server).await?);
@@ -187,8 +187,8 @@ async fn through_login(
             return Ok((false, None));
         }
         let supply = access.supply();
-        let look = async { Ok(storage::bucket(settings, volume, supply.as_ref()).await) };
-        let opens = ledger.tell("bucket", interrupts.unless(look).await?);
+        let look = storage::bucket(settings, volume, supply.as_ref(), interrupts).await?;
+        let opens = ledger.tell("bucket", look);
         Ok((opens, tried.in_bucket))
     })
     .await

@@ -45,7 +45,7 @@ pub(super) async fn both(
         let second = settings.second()?;
         say("The second destination:");
         let proof = with_access(&second, volume, async |access| {
-            interrupts.unless(steps(&second, volume, access)).await
+            steps(&second, volume, access, interrupts).await
         });
         proof.await.map_err(|error| at_second(error, &second))?;
     }
@@ -113,15 +113,21 @@ async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
         })
         .await?;
     with_access(settings, volume, async |access| {
-        interrupts.unless(steps(settings, volume, access)).await
+        steps(settings, volume, access, interrupts).await
     })
     .await?;
     Ok(taken.is_some())
 }
 
-async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> Result<()> {
+async fn steps(
+    settings: &Settings,
+    volume: &Volume,
+    access: &StorageAccess,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
     if let Some(keeper) = access.keeper() {
-        let credentials = credentials(&keeper).await?;
+        let given = async { Ok(credentials(&keeper).await?) };
+        let credentials = interrupts.unless(given).await?;
         say(&format!(
             "Token: ok. Credentials for the storage: ok, until {}.",
             credentials.expiration
@@ -135,8 +141,8 @@ async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> 
     }
     let told = |step: &str| say(&format!("  {step}"));
     let supply = access.supply();
-    probe::write_list_read_delete(settings, volume, supply.as_ref(), Missing::Made, told).await?;
-    Ok(())
+    let made = Missing::Made;
+    probe::write_list_read_delete(settings, volume, supply.as_ref(), made, interrupts, told).await
 }
 
 /// A person waits for it: what fails is told at once, but for a neighbour who has just begun or ended.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use crate::supervise::{Redactor, without_tokens};
+use crate::supervise::{Interrupts, Redactor, without_tokens};
 use crate::volume::Volume;
 
 use super::rclone::require_section;
@@ -18,6 +18,8 @@ use super::{Place, Rclone, Supply};
 
 /// One step; rclone tries a failing request again for a while.
 const STEP: Duration = Duration::from_secs(40);
+/// The deletion after an interruption.
+const LAST: Duration = Duration::from_secs(8);
 /// What the object holds; rclone takes nothing at all for a mistake.
 const CONTENT: &[u8] = b"written by cloud-backup to see whether it can be; may be deleted\n";
 
@@ -30,12 +32,14 @@ pub enum Missing {
     Told,
 }
 
-/// Writes an object under the backup path, lists, reads and deletes it; each step that works is told as it ends.
+/// Writes an object under the backup path, lists, reads and deletes it; each step that works is told as it ends. Who
+/// interrupts it waits for the deletion.
 pub async fn write_list_read_delete(
     settings: &Settings,
     volume: &Volume,
     supply: Option<&Supply>,
     missing: Missing,
+    interrupts: &mut Interrupts,
     told: impl Fn(&str),
 ) -> Result<()> {
     if supply.is_none() {
@@ -47,17 +51,35 @@ pub async fn write_list_read_delete(
         redactor: settings.environment.redactor(),
         missing,
     };
-    if supply.is_some() && missing == Missing::Told {
-        probe.bucket_is_there(settings).await?;
-    }
     let object = format!("{}cloud-backup-probe-{}", settings.remote, Uuid::new_v4());
-    // First the writing: it makes what is missing, and then the listing must succeed.
-    probe.step("write", &["rcat", &object]).await?;
-    told("write an object: ok");
-    let seen = probe.list_and_read(settings, &object, &told).await;
+    let mut may_be_there = false;
+    let looked = interrupts.unless(async {
+        if supply.is_some() && missing == Missing::Told {
+            probe.bucket_is_there(settings).await?;
+        }
+        // First the writing: it makes what is missing, and then the listing must succeed.
+        may_be_there = true;
+        if let Err(error) = probe.step("write", &["rcat", &object]).await {
+            may_be_there = false;
+            return Err(error);
+        }
+        told("write an object: ok");
+        probe.list_and_read(settings, &object, &told).await
+    });
+    let looked = looked.await;
+    if !may_be_there {
+        return looked;
+    }
     // Whatever was seen of it, it must not stay.
-    let deleted = probe.step("delete", &["deletefile", &object]).await;
-    seen?;
+    let delete = ["deletefile", object.as_str()];
+    let delete = probe.step("delete", &delete);
+    if matches!(looked, Err(Error::Interrupted { .. })) {
+        // After that long `docker stop` kills.
+        let _ = timeout(LAST, delete).await;
+        return looked;
+    }
+    let deleted = delete.await;
+    looked?;
     deleted?;
     told("delete it: ok");
     Ok(())

@@ -23,12 +23,20 @@ const PROBE: Duration = Duration::from_mins(1);
 const SERVER: Duration = Duration::from_secs(40);
 
 /// An object is listed, written, read and deleted under the backup path.
-pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<&Supply>) -> Look {
+///
+/// The only error is an interruption.
+pub(super) async fn bucket(
+    settings: &Settings,
+    volume: &Volume,
+    supply: Option<&Supply>,
+    interrupts: &mut Interrupts,
+) -> Result<Look> {
     let proof = async {
         if supply.is_none() {
             require_section(settings)?;
         }
-        probe::write_list_read_delete(settings, volume, supply, Missing::Told, |_| ()).await
+        let left = Missing::Told;
+        probe::write_list_read_delete(settings, volume, supply, left, interrupts, |_| ()).await
     };
     let end = timeout(PROBE, proof).await.unwrap_or_else(|_| {
         Err(Error::ProbeFailed {
@@ -37,13 +45,14 @@ pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<
             place: Box::new(Place::of(settings)),
         })
     });
-    match end {
+    Ok(match end {
         Ok(()) => Look::good(format!(
             "listing, writing, reading and deleting in {}",
             settings.remote
         )),
+        Err(error @ Error::Interrupted { .. }) => return Err(error),
         Err(error) => look(error),
-    }
+    })
 }
 
 /// The running server, if there is one.
