@@ -13,6 +13,8 @@ pub const WARN_FROM: u64 = 80;
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const DAY: i64 = 24 * 60 * 60;
+/// Beyond that many days the number tells nobody anything.
+const FAR: u64 = 3650;
 
 /// The storage of this user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,11 @@ impl fmt::Display for Usage {
             self.percent()
         )?;
         match (self.per_day, self.days_left()) {
+            (Some(per_day), Some(days)) if days > FAR => write!(
+                f,
+                "; it grows by {} a day: full in more than 10 years",
+                bytes(per_day)
+            ),
             (Some(per_day), Some(days)) => {
                 let plural = if days == 1 { "" } else { "s" };
                 write!(
@@ -83,19 +90,22 @@ impl fmt::Display for Usage {
 /// What the first of them has added is left out: it is as a rule the very first backup, which is made once.
 #[must_use]
 pub fn growth(runs: &[Run], now: Timestamp) -> Option<u64> {
-    let mut backups = runs.iter().filter_map(|run| {
+    let backups = runs.iter().filter_map(|run| {
         let added = run.end()?.figures.bytes_added?;
         let started = run.beginning.started;
         let counts = run.beginning.command == "backup" && !run.beginning.dry_run && started <= now;
         counts.then_some((started, added))
     });
-    let (first, _) = backups.next()?;
-    let span = now.duration_since(first).as_secs();
+    // The clock may have been set back between two of them.
+    let mut backups: Vec<(Timestamp, u64)> = backups.collect();
+    backups.sort_unstable();
+    let ((first, _), later) = backups.split_first()?;
+    let span = now.duration_since(*first).as_secs();
     if span < DAY {
         return None;
     }
-    let added: u64 = backups.map(|(_, added)| added).sum();
-    let per_day = u128::from(added) * u128::from(DAY.unsigned_abs());
+    let added: u128 = later.iter().map(|(_, added)| u128::from(*added)).sum();
+    let per_day = added.saturating_mul(u128::from(DAY.unsigned_abs()));
     u64::try_from(per_day / u128::from(span.unsigned_abs())).ok()
 }
 
@@ -155,6 +165,13 @@ mod tests {
         assert_eq!(growth(&runs), Some(70), "neither dry runs nor the future");
         runs[3].beginning.command = "forget".to_owned();
         assert_eq!(growth(&runs), Some(0));
+        let set_back = [
+            backup(1, Some(300)),
+            backup(10, Some(500)),
+            backup(2, Some(u64::MAX)),
+        ];
+        assert_eq!(growth(&set_back[..2]), Some(30));
+        assert_eq!(growth(&set_back), Some((u64::MAX / 10) + 30), "no overflow");
     }
 
     #[test]
@@ -183,6 +200,11 @@ mod tests {
         assert_eq!(
             usage(850 << 20, Some(100 << 20)).to_string(),
             "85 % of the quota is used (850.0 MiB of 1000.0 MiB); it grows by 100.0 MiB a day: full in 1 day"
+        );
+        let slow = usage(850 << 20, Some(1000)).to_string();
+        assert!(
+            slow.ends_with("; it grows by 1000 B a day: full in more than 10 years"),
+            "{slow}"
         );
         assert_eq!(
             usage(0, Some(0)).to_string(),

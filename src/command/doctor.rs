@@ -24,6 +24,7 @@ use ledger::{Ledger, Look};
 mod checks;
 mod configuration;
 mod disk;
+mod excluded;
 mod finding;
 mod ledger;
 mod login;
@@ -147,9 +148,9 @@ async fn way(
         through_login(settings, login, volume, ledger, interrupts).await?
     } else {
         ledger.pass(&OF_LOGIN, &format!("{} needs no login", settings.remote));
-        let look = async { Ok(storage::bucket(settings, volume, None).await) };
+        let look = storage::bucket(settings, volume, None, interrupts).await?;
         Reached {
-            storage: ledger.tell("bucket", interrupts.unless(look).await?),
+            storage: ledger.tell("bucket", look),
             ..Reached::default()
         }
     };
@@ -233,10 +234,10 @@ async fn through_login(
             return Ok(Reached::default());
         }
         let supply = access.supply();
-        let look = async { Ok(storage::bucket(settings, volume, supply.as_ref()).await) };
+        let look = storage::bucket(settings, volume, supply.as_ref(), interrupts).await?;
         Ok(Reached {
             by_login: true,
-            storage: ledger.tell("bucket", interrupts.unless(look).await?),
+            storage: ledger.tell("bucket", look),
             used: tried.in_bucket,
         })
     })

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
 use crate::keeper::{Handle, Neighbour};
 use crate::settings::{Login, Settings};
-use crate::storage::probe;
+use crate::storage::probe::{self, Missing};
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
 use crate::volume::Volume;
@@ -45,7 +45,7 @@ pub(super) async fn both(
         let second = settings.second()?;
         say("The second destination:");
         let proof = with_access(&second, volume, async |access| {
-            interrupts.unless(steps(&second, volume, access)).await
+            steps(&second, volume, access, interrupts).await
         });
         proof.await.map_err(|error| at_second(error, &second))?;
     }
@@ -113,15 +113,21 @@ async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
         })
         .await?;
     with_access(settings, volume, async |access| {
-        interrupts.unless(steps(settings, volume, access)).await
+        steps(settings, volume, access, interrupts).await
     })
     .await?;
     Ok(taken.is_some())
 }
 
-async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> Result<()> {
+async fn steps(
+    settings: &Settings,
+    volume: &Volume,
+    access: &StorageAccess,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
     if let Some(keeper) = access.keeper() {
-        let credentials = credentials(&keeper).await?;
+        let given = async { Ok(credentials(&keeper).await?) };
+        let credentials = interrupts.unless(given).await?;
         say(&format!(
             "Token: ok. Credentials for the storage: ok, until {}.",
             credentials.expiration
@@ -134,8 +140,9 @@ async fn steps(settings: &Settings, volume: &Volume, access: &StorageAccess) -> 
         });
     }
     let told = |step: &str| say(&format!("  {step}"));
-    probe::write_list_read_delete(settings, volume, access.supply().as_ref(), told).await?;
-    Ok(())
+    let supply = access.supply();
+    let made = Missing::Made;
+    probe::write_list_read_delete(settings, volume, supply.as_ref(), made, interrupts, told).await
 }
 
 /// A person waits for it: what fails is told at once, but for a neighbour who has just begun or ended.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use crate::supervise::{Redactor, without_tokens};
+use crate::supervise::{Interrupts, Redactor, without_tokens};
 use crate::volume::Volume;
 
 use super::rclone::require_section;
@@ -18,15 +18,28 @@ use super::{Place, Rclone, Supply};
 
 /// One step; rclone tries a failing request again for a while.
 const STEP: Duration = Duration::from_secs(40);
+/// The deletion after an interruption.
+const LAST: Duration = Duration::from_secs(8);
 /// What the object holds; rclone takes nothing at all for a mistake.
 const CONTENT: &[u8] = b"written by cloud-backup to see whether it can be; may be deleted\n";
 
-/// Writes an object under the backup path, lists, reads and deletes it; each step that works is told as it ends. A bucket
-/// that is missing is made on the way.
+/// What becomes of the login's bucket where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is made, by the writing.
+    Made,
+    /// The proof fails: who only looks leaves no bucket behind, whose name may be a slip of the hand.
+    Told,
+}
+
+/// Writes an object under the backup path, lists, reads and deletes it; each step that works is told as it ends. Who
+/// interrupts it waits for the deletion.
 pub async fn write_list_read_delete(
     settings: &Settings,
     volume: &Volume,
     supply: Option<&Supply>,
+    missing: Missing,
+    interrupts: &mut Interrupts,
     told: impl Fn(&str),
 ) -> Result<()> {
     if supply.is_none() {
@@ -36,15 +49,37 @@ pub async fn write_list_read_delete(
         rclone: Rclone::find(settings, volume, supply).await?,
         place: Place::of(settings),
         redactor: settings.environment.redactor(),
+        missing,
     };
     let object = format!("{}cloud-backup-probe-{}", settings.remote, Uuid::new_v4());
-    // First the writing: it makes what is missing, and then the listing must succeed.
-    probe.step("write", &["rcat", &object]).await?;
-    told("write an object: ok");
-    let seen = probe.list_and_read(settings, &object, &told).await;
+    let mut may_be_there = false;
+    let looked = interrupts.unless(async {
+        if supply.is_some() && missing == Missing::Told {
+            probe.bucket_is_there(settings).await?;
+        }
+        // First the writing: it makes what is missing, and then the listing must succeed.
+        may_be_there = true;
+        if let Err(error) = probe.step("write", &["rcat", &object]).await {
+            may_be_there = false;
+            return Err(error);
+        }
+        told("write an object: ok");
+        probe.list_and_read(settings, &object, &told).await
+    });
+    let looked = looked.await;
+    if !may_be_there {
+        return looked;
+    }
     // Whatever was seen of it, it must not stay.
-    let deleted = probe.step("delete", &["deletefile", &object]).await;
-    seen?;
+    let delete = ["deletefile", object.as_str()];
+    let delete = probe.step("delete", &delete);
+    if matches!(looked, Err(Error::Interrupted { .. })) {
+        // After that long `docker stop` kills.
+        let _ = timeout(LAST, delete).await;
+        return looked;
+    }
+    let deleted = delete.await;
+    looked?;
     deleted?;
     told("delete it: ok");
     Ok(())
@@ -54,9 +89,26 @@ struct Probe {
     rclone: Rclone,
     place: Place,
     redactor: Redactor,
+    missing: Missing,
 }
 
 impl Probe {
+    /// A prefix without objects is an empty list, a bucket that is missing is none.
+    async fn bucket_is_there(&self, settings: &Settings) -> Result<()> {
+        let list = ["lsf", "--max-depth", "1", settings.remote.as_str()];
+        match self.step("list", &list).await {
+            Err(Error::ProbeFailed { detail, .. }) if detail.contains("directory not found") => {
+                let bucket = settings.remote.bucket().unwrap_or_default();
+                let detail = format!(
+                    "there is no bucket {bucket} (if the name is right, this makes it: \
+                     docker compose run --rm cloud-backup config)"
+                );
+                Err(self.failed("list", detail))
+            }
+            end => end.map(|_| ()),
+        }
+    }
+
     async fn list_and_read(
         &self,
         settings: &Settings,
@@ -89,13 +141,17 @@ impl Probe {
     async fn step(&self, doing: &'static str, args: &[&str]) -> Result<String> {
         let args = ["--log-format="].iter().chain(args);
         let mut invocation = self.rclone.invocation(args.map(OsString::from));
+        let no_check = match self.missing {
+            Missing::Made => "false",
+            Missing::Told => "true",
+        };
         invocation.env.extend(
             [
                 ("RCLONE_LOW_LEVEL_RETRIES", "3"),
                 ("RCLONE_RETRIES", "1"),
                 ("RCLONE_CONTIMEOUT", "10s"),
                 ("RCLONE_TIMEOUT", "20s"),
-                ("RCLONE_CONFIG_INFNCLOUD_NO_CHECK_BUCKET", "false"),
+                ("RCLONE_CONFIG_INFNCLOUD_NO_CHECK_BUCKET", no_check),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );

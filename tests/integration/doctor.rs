@@ -203,6 +203,10 @@ fn settings_names_schedule_and_mounts() {
     }
     let told = doctor(&idle, []).found(["source-unreadable"]);
     told.says("and 1 more").says("cap_add: [DAC_READ_SEARCH]");
+    // What the remedy says makes it well.
+    let excluding = "backup --exclude /backup/dir1/inner/secret --exclude=other /backup/dir1";
+    put(&idle, file, &job("nightly", excluding, "schedule = @daily"));
+    doctor(&idle, []).found([]);
 }
 
 #[test]

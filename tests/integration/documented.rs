@@ -14,29 +14,46 @@ use crate::harness::Ended;
 use crate::project::Project;
 
 /// Programs that a line in a block without `$ ` may begin with.
-const PROGRAMS: [&str; 22] = [
+const PROGRAMS: [&str; 39] = [
     "apt",
+    "apt-get",
     "aws",
+    "backrest",
     "cat",
     "cd",
     "chmod",
+    "chown",
     "cloud-backup",
     "cp",
     "crontab",
     "curl",
     "docker",
     "duplicity",
+    "duplicity-backup",
     "eval",
     "export",
+    "git",
     "gpg",
     "install",
     "mkdir",
+    "nano",
+    "oidc-add",
+    "oidc-agent",
     "oidc-gen",
+    "oidc-token",
+    "openssl",
     "rclone",
     "restic",
+    "resticprofile",
+    "rsync",
     "rustic",
+    "scp",
     "scripts/",
+    "ssh",
     "sudo",
+    "systemctl",
+    "tar",
+    "wget",
 ];
 /// Words that differ from run to run, beside all that have a digit in them.
 const PASSING: [&str; 25] = [

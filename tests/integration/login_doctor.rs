@@ -113,6 +113,13 @@ fn a_login_that_does_not_work() {
     let other = Rig::get().realm("{}");
     let issuer = format!("OIDC_ISSUER={}", other.issuer());
     doctor(&idle, [&*issuer]).found(["login-issuer"]);
+    // A look makes no bucket: the second one finds the same.
+    let slip = format!("S3_BUCKET={}-slip", alice.user());
+    for _ in 0..2 {
+        let told = doctor(&idle, [&*slip]).found(["storage-refuses"]);
+        told.says("there is no bucket ")
+            .is("repository", "not-looked-at");
+    }
     for (reason, id) in [
         ("revoked", "login-ended"),
         ("aup", "login-refused"),

@@ -1,7 +1,8 @@
 //! The day the VM is gone: a new machine, an empty volume, `.env` and a login; and the day our image is gone, too.
 
+use crate::documented::read;
 use crate::harness::{Ended, Installation, docker, image};
-use crate::rig::{CA_FILE, Rig};
+use crate::rig::{CA_FILE, Realm, Rig};
 
 /// The blocks of lines after this heading.
 fn blocks(sheet: &str, heading: &str) -> Vec<String> {
@@ -53,9 +54,35 @@ fn from_nothing_but_env_and_a_login_everything_comes_back() {
     new.run_program("cat", ["/home/user/back/backup/dir1/file"])
         .ok()
         .says("content of the lost machine");
-    without_the_image(&rig, &kit.stdout, token.trim(), str::to_owned)
-        .ok()
-        .says("content of the lost machine");
+    let document = of_the_document(&realm, &kit.stdout);
+    for sheet in [&kit.stdout, &document] {
+        without_the_image(&rig, sheet, token.trim(), str::to_owned)
+            .ok()
+            .says("content of the lost machine");
+    }
+}
+
+/// The same part of docs/restore.md, with the values of this sheet.
+fn of_the_document(realm: &Realm, sheet: &str) -> String {
+    let text = read("docs/restore.md");
+    let (_, text) = text
+        .split_once("## The day our image is gone")
+        .expect("the heading");
+    let value_of = |text: &str, name: &str| {
+        let begin = format!("    export {name}=");
+        let line = text.lines().find(|line| line.starts_with(&begin));
+        line.expect("an export").to_owned()
+    };
+    let mut text = text
+        .replace(
+            "https://rgw.cloud.infn.it/",
+            realm.rig().value("S3_ENDPOINT"),
+        )
+        .replace("role/IAMaccess", &format!("role/{}", realm.role()));
+    for name in ["RESTIC_PASSWORD", "RESTIC_REPOSITORY"] {
+        text = text.replace(&value_of(&text, name), &value_of(sheet, name));
+    }
+    format!("## Without the image{text}")
 }
 
 /// The sheet's last part on a machine of the rig, which has curl, and Debian's restic and rclone; oidc-agent, where there is

@@ -14,10 +14,11 @@ use tokio::time::timeout;
 
 use crate::command::backup::sources;
 use crate::place::Place;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::reading::Reading;
 
 use super::configuration::is_backup;
+use super::excluded::Excluded;
 use super::finding::Finding;
 use super::ledger::Look;
 
@@ -47,10 +48,14 @@ pub(super) async fn look(plan: Option<&Plan>) -> Look {
         .collect();
     let named = named.join(", ");
     let reading = Reading::here();
+    let mut excluded = Excluded::default();
+    for job in backups(plan) {
+        excluded.add(&job.args);
+    }
     let looking = spawn_blocking(move || {
         let found = sources.iter();
         found
-            .filter_map(|(path, job)| problem(path, job.as_deref(), reading))
+            .filter_map(|(path, job)| problem(path, job.as_deref(), reading, &excluded))
             .collect::<Vec<_>>()
     });
     match timeout(DEADLINE, looking).await {
@@ -64,13 +69,17 @@ pub(super) async fn look(plan: Option<&Plan>) -> Look {
     }
 }
 
+fn backups(plan: Option<&Plan>) -> impl Iterator<Item = &plan::Job> {
+    let jobs = plan.into_iter().flat_map(|plan| &plan.jobs);
+    jobs.filter(|job| is_backup(job))
+}
+
 fn sources_of(plan: Option<&Plan>) -> Sources {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mounted = mounted_below(&mounts, BELOW).map(|path| (path, None));
     let mut sources: Sources = mounted.collect();
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from(BELOW));
-    let jobs = plan.iter().flat_map(|plan| &plan.jobs);
-    for job in jobs.filter(|job| is_backup(job)) {
+    for job in backups(plan) {
         let args: Vec<OsString> = job.args.iter().map(OsString::from).collect();
         for source in sources::named(&args) {
             // As `docker exec` has it: a relative one is one of the working directory.
@@ -90,7 +99,12 @@ fn mounted_below(mountinfo: &str, below: &str) -> impl Iterator<Item = PathBuf> 
         .filter(move |path| path.starts_with(below) && path != Path::new(below))
 }
 
-fn problem(path: &Path, job: Option<&str>, reading: Reading) -> Option<Finding> {
+fn problem(
+    path: &Path,
+    job: Option<&str>,
+    reading: Reading,
+    excluded: &Excluded,
+) -> Option<Finding> {
     let shown = path.display().to_string();
     if let Err(error) = std::fs::symlink_metadata(path)
         && error.kind() == ErrorKind::NotFound
@@ -103,10 +117,10 @@ fn problem(path: &Path, job: Option<&str>, reading: Reading) -> Option<Finding> 
     if sources::are_empty(std::slice::from_ref(&shown)) {
         return Some(Finding::SourceEmpty { path: shown });
     }
-    if reading == Reading::All {
+    if reading == Reading::All || excluded.has_more() {
         return None;
     }
-    let unreadable = unreadable(path);
+    let unreadable = unreadable(path, excluded);
     Some(Finding::SourceUnreadable {
         path: shown,
         example: unreadable.first()?.display().to_string(),
@@ -116,7 +130,7 @@ fn problem(path: &Path, job: Option<&str>, reading: Reading) -> Option<Finding> 
 }
 
 /// The files that uid 1000 may not read and the folders that it may not look into, of the first [`MOST`].
-fn unreadable(path: &Path) -> Vec<PathBuf> {
+fn unreadable(path: &Path, excluded: &Excluded) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut waiting = vec![path.to_owned()];
     let mut seen = 0;
@@ -130,7 +144,7 @@ fn unreadable(path: &Path) -> Vec<PathBuf> {
         } else {
             AccessFlags::R_OK
         };
-        if !(meta.is_dir() || meta.is_file()) {
+        if excluded.has(&path) || !(meta.is_dir() || meta.is_file()) {
             continue;
         }
         if access(&path, wanted).is_err() {
@@ -172,11 +186,15 @@ mod tests {
     #[test]
     fn a_tree_is_looked_through_up_to_a_bound() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(unreadable(folder.path()), Vec::<PathBuf>::new());
-        assert_eq!(unreadable(Path::new("/nowhere")), Vec::<PathBuf>::new());
+        let none = Excluded::default();
+        assert_eq!(unreadable(folder.path(), &none), Vec::<PathBuf>::new());
+        assert_eq!(
+            unreadable(Path::new("/nowhere"), &none),
+            Vec::<PathBuf>::new()
+        );
         std::os::unix::fs::symlink("/nowhere", folder.path().join("link")).unwrap();
         std::fs::create_dir(folder.path().join("inner")).unwrap();
         std::fs::write(folder.path().join("inner/file"), "").unwrap();
-        assert_eq!(unreadable(folder.path()), Vec::<PathBuf>::new());
+        assert_eq!(unreadable(folder.path(), &none), Vec::<PathBuf>::new());
     }
 }

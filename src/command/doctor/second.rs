@@ -44,13 +44,14 @@ pub(super) async fn look(
         return Ok(Look::passed("there are no credentials"));
     }
     let bucket = with_access(&second, volume, async |access| {
-        let proof = async {
-            Ok(match access.ready().await {
-                Ok(()) => storage::bucket(&second, volume, access.supply().as_ref()).await,
-                Err(error) => storage::look(error, &second),
-            })
-        };
-        interrupts.unless(proof).await
+        let ready = async { Ok(access.ready().await) };
+        match interrupts.unless(ready).await? {
+            Ok(()) => {
+                let supply = access.supply();
+                storage::bucket(&second, volume, supply.as_ref(), interrupts).await
+            }
+            Err(error) => Ok(storage::look(error, &second)),
+        }
     });
     let bucket = match bucket.await {
         Err(stop @ Error::Interrupted { .. }) => return Err(stop),

@@ -11,7 +11,8 @@ use crate::command::with_repository::running_server;
 use crate::error::{Error, Result};
 use crate::settings::{Destination, Settings};
 use crate::size::bytes;
-use crate::storage::{Place, Supply, probe, require_section};
+use crate::storage::probe::{self, Missing};
+use crate::storage::{Place, Supply, require_section};
 use crate::supervise::Interrupts;
 use crate::volume::{Holder, Volume};
 
@@ -25,7 +26,14 @@ const PROBE: Duration = Duration::from_mins(1);
 const SERVER: Duration = Duration::from_secs(40);
 
 /// An object is listed, written, read and deleted under the backup path.
-pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<&Supply>) -> Look {
+///
+/// The only error is an interruption.
+pub(super) async fn bucket(
+    settings: &Settings,
+    volume: &Volume,
+    supply: Option<&Supply>,
+    interrupts: &mut Interrupts,
+) -> Result<Look> {
     let proof = async {
         if is_lost_with_the_container(settings) {
             return Err(Error::InContainer {
@@ -35,7 +43,8 @@ pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<
         if supply.is_none() {
             require_section(settings)?;
         }
-        probe::write_list_read_delete(settings, volume, supply, |_| ()).await
+        let left = Missing::Told;
+        probe::write_list_read_delete(settings, volume, supply, left, interrupts, |_| ()).await
     };
     let end = timeout(PROBE, proof).await.unwrap_or_else(|_| {
         Err(Error::ProbeFailed {
@@ -44,13 +53,14 @@ pub(super) async fn bucket(settings: &Settings, volume: &Volume, supply: Option<
             place: Box::new(Place::of(settings)),
         })
     });
-    match end {
+    Ok(match end {
         Ok(()) => Look::good(format!(
             "listing, writing, reading and deleting in {}",
             settings.remote
         )),
+        Err(error @ Error::Interrupted { .. }) => return Err(error),
         Err(error) => look(error, settings),
-    }
+    })
 }
 
 /// The running server, if there is one.

@@ -96,3 +96,28 @@ fn from_80_percent_of_the_quota_on_doctor_and_each_backup_warn() {
         .says("0 % of the quota is used (");
     doctor(&server, ["QUOTA=much"]).found(["setting-wrong"]);
 }
+
+#[test]
+fn an_interruption_leaves_no_object_behind() {
+    let doubles = tempfile::tempdir().expect("a folder");
+    let open = || std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    let slow = "#!/bin/sh\ncase \"$*\" in *lsf*) sleep 20;; esac\nexec /usr/bin/rclone \"$@\"\n";
+    let file = doubles.path().join("rclone");
+    std::fs::write(&file, slow).expect("a file");
+    for path in [doubles.path(), &file] {
+        std::fs::set_permissions(path, open()).expect("chmod");
+    }
+    let mount = format!("--volume={}:/doubles:ro", doubles.path().display());
+    let installation = Installation::new()
+        .with([&*mount])
+        .env("PATH", "/doubles:/usr/local/bin:/usr/bin:/bin");
+    let doctor = installation.start(["doctor"]);
+    let storage = "ls -A /home/user/storage";
+    doctor.wait_for("the object is written", |doctor| {
+        doctor.shell(storage).stdout.contains("cloud-backup-probe-")
+    });
+    doctor.stop();
+    assert_eq!(doctor.exit_code(), 130, "{}", doctor.logs());
+    let left = installation.run_program("ls", ["-A", "/home/user/storage"]);
+    assert_eq!(left.ok().stdout, "");
+}

@@ -170,6 +170,29 @@ fn every_section_with_command_lines_has_a_test_that_types_them() {
 }
 
 #[test]
+fn no_line_is_written_as_this_lookup_does_not_read_it() {
+    for document in documents() {
+        let text = read(&document);
+        for line in text.lines() {
+            let begin = line.trim_start();
+            let is_shallow = begin.starts_with("$ ") && !line.starts_with("    ");
+            let is_other = line.starts_with('\t') || begin.starts_with("~~~");
+            assert!(!is_shallow && !is_other, "{document}: {line:?}");
+        }
+        for line in sections(&text)
+            .iter()
+            .flat_map(|(_, section)| lines(section))
+        {
+            assert!(
+                !line.typed.ends_with('\\'),
+                "{document}: goes on: {}",
+                line.typed
+            );
+        }
+    }
+}
+
+#[test]
 fn each_of_these_tests_names_the_document() {
     for (document, heading, file) in TYPED
         .iter()

@@ -1,6 +1,7 @@
 //! What `config` writes into the volume, and a volume of before it.
 
 use super::{approving, in_volume, typed};
+use crate::documented::lines_of;
 use crate::rig::{OIDC_PASSWORD, attend};
 
 #[test]
@@ -67,21 +68,25 @@ env_auth = false
     assert!(!account.contains("refresh_token"), "{account}");
 }
 
-/// What the old image had its user type.
-const OIDC_GEN: &str = r#"
-cd && export OIDC_SOCK=$PWD/socket
-oidc-agent -d -a "$OIDC_SOCK" --no-autoload --no-autoreauthenticate --no-webserver --no-scheme >/dev/null 2>&1 &
-for _ in {1..100}; do [[ -S $OIDC_SOCK ]] || sleep 0.1; done
-mkdir -p ~/.oidc-agent
-oidc-gen infncloud --iss="$OIDC_ISSUER" --cp="$EXTRA_CA_FILE" --flow=device \
-  --scope="openid profile offline_access email" --pw-env=OIDC_PASSWORD --confirm-default --prompt=none 2>&1
-rm -f socket; ls ~/.oidc-agent
-"#;
+/// What the old image had its user type: the two lines of docs/restore.md for the day our image is gone, with the answers
+/// that a person gives.
+fn oidc_gen() -> String {
+    let lines = lines_of("docs/restore.md", "## The day our image is gone");
+    let line = |program: &str| {
+        let mut lines = lines.iter().map(|line| line.typed.as_str());
+        lines.find(|line| line.contains(program)).expect("a line")
+    };
+    let agent = line("oidc-agent)");
+    let make = line("oidc-gen ").replace("https://iam.cloud.infn.it/", "$OIDC_ISSUER");
+    assert!(make.contains("=$OIDC_ISSUER "), "{make}");
+    let answers = "--cp=$EXTRA_CA_FILE --pw-env=OIDC_PASSWORD --confirm-default --prompt=none 2>&1";
+    format!("cd\nmkdir -p ~/.oidc-agent\n{agent}\n{make} {answers}\nls ~/.oidc-agent\n")
+}
 
 #[test]
 fn a_login_that_oidc_gen_has_made_is_used_and_renewed() {
     let (realm, alice) = approving();
-    let made = alice.command(["--entrypoint=bash"], ["-c", OIDC_GEN]);
+    let made = alice.command(["--entrypoint=bash"], ["-c", &oidc_gen()]);
     let ended = attend(made, |_| ()).ok();
     assert!(
         ended.stdout.lines().any(|line| line == "infncloud"),

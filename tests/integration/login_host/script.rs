@@ -79,6 +79,18 @@ fn what_goes_wrong_is_reported_and_a_report_that_fails_is_not() {
         "{stored}"
     );
 
+    // A name that PATH has as well, and nobody who takes the output.
+    let told = scene.healthchecks.signals().len();
+    let unheard = "cd ~/.config/cloud-backup; duplicity-backup duplicity >/dev/full 2>/dev/full";
+    scene.set("");
+    scene.host.bash(unheard).ok();
+    assert_eq!(scene.healthchecks.signals()[told..], ["start", "0"]);
+    for wrong in ["OPTIONS=(--exclude $NOWHERE)", "OPTIONS='"] {
+        let (end, signals, _) = scene.run(wrong);
+        end.code(78).says("cannot be read by the shell, see above");
+        assert!(signals.is_empty(), "{signals:?}");
+    }
+
     let (end, ..) = scene.run(&format!("CHECK_URL={}", refusing_url()));
     end.ok().says("the report was not delivered");
 
@@ -108,7 +120,7 @@ fn what_goes_wrong_is_reported_and_a_report_that_fails_is_not() {
         "Backup of /home/mrossi/documents is not complete: 1 files could not be read",
     );
     scene.fails(
-        "DEADLINE=1 DIRECTORY=/usr",
+        "DEADLINE=1 DIRECTORY=/usr OPTIONS=(--allow-source-mismatch)",
         124,
         "Backup of /usr failed: it did not end within 1 and was ended",
     );

@@ -6,8 +6,6 @@ use super::{ended_of, ids, shell};
 use crate::harness::{Container, Ended, Installation, RESTIC_PASSWORD};
 
 const DOCS: &str = include_str!("../../../docs/restore.md");
-/// The lines that need what only the login's storage has; `login_restore.rs` runs what stands beside them.
-const OF_THE_LOGIN: [&str; 2] = ["eval $(oidc-agent)", "oidc-gen "];
 
 /// The section under this heading.
 fn section(heading: &str) -> &'static str {
@@ -101,7 +99,6 @@ impl Scene {
                 chown(self.mounted.path(), Some(1000), Some(1000)).expect("chown, as root");
                 None
             }
-            _ if OF_THE_LOGIN.iter().any(|begin| line.starts_with(begin)) => None,
             _ => panic!("a line that this test does not know: {line}"),
         }
     }

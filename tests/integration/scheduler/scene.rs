@@ -61,6 +61,12 @@ impl Installation {
         server
     }
 
+    /// The same where the repository is one that a double made, so that the server turns unhealthy with the first run.
+    pub fn scheduled_on_nothing(&self, text: &str) -> Container {
+        self.plan(text);
+        self.start(["start-server", "--schedule", FILE])
+    }
+
     /// A script of the source directory, as a job's command.
     pub fn script(&self, name: &str, text: &str) -> String {
         self.write(name, text);

@@ -55,7 +55,7 @@ fn a_backup_whose_restic_ignores_signals_is_ended_at_its_timeout_and_runs_again(
         "backup /backup/dir1",
         &["timeout = 1s"],
     );
-    let server = installation.scheduled(&plan);
+    let server = installation.scheduled_on_nothing(&plan);
     server.wait_for("the next run", |_| {
         healthchecks.signals_of_runs().len() >= 3
     });
@@ -83,7 +83,10 @@ fn a_backup_that_hangs_itself_is_killed_and_the_scheduler_reports_it() {
         "backup /backup/dir1",
         &["timeout = 3s"],
     );
-    let server = installation.scheduled(&plan);
+    let server = installation.scheduled_on_nothing(&plan);
+    server.wait_for("restic runs", |server| {
+        !server.pids("restic", "backup").is_empty()
+    });
     let restic = server.pid("restic", "backup");
     server.kill("STOP", server.pid("backup", "dir1"));
     wait_at_most(Duration::from_mins(1), "the next run", || {
