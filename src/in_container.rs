@@ -7,6 +7,7 @@ use std::path::Path;
 const MARKS_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
 /// The nearest folder of a path that is there.
+#[must_use]
 pub fn nearest(path: &Path) -> &Path {
     path.ancestors()
         .find(|above| above.exists())
@@ -14,11 +15,13 @@ pub fn nearest(path: &Path) -> &Path {
 }
 
 /// Which device a path that is there is on.
+#[must_use]
 pub fn device(path: &Path) -> Option<u64> {
     std::fs::metadata(path).ok().map(|meta| meta.dev())
 }
 
 /// Whether a path is on the file system of the container itself, and not in a volume.
+#[must_use]
 pub fn is_in_container(path: &Path) -> bool {
     let in_one = MARKS_OF_CONTAINERS
         .iter()
