@@ -113,6 +113,9 @@ pub enum Error {
         /// The directory.
         remote: String,
     },
+    /// The second destination is the first by another name.
+    #[error("the repository there is that of the backups itself, by its ID")]
+    SameRepository,
     /// A file or folder of the volume cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Volume {
@@ -388,6 +391,7 @@ impl Error {
             | Self::ScheduleFile { .. }
             | Self::Schedule { .. }
             | Self::NotConfigured { .. }
+            | Self::SameRepository
             | Self::NoLoginNeeded { .. }
             | Self::OtherRemote { .. } => 78,
             Self::CannotStart { .. } => 126,

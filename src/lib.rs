@@ -19,6 +19,7 @@ pub mod grace;
 pub mod history;
 pub mod http_date;
 pub mod identity;
+pub mod in_container;
 pub mod init;
 pub mod jwt;
 pub mod keeper;

@@ -32,7 +32,7 @@ mod tuning;
 pub use findings::{Figures, Findings};
 pub use inventory::{Group, Snapshot, grouped};
 pub use listing::File;
-pub use proof::is_there_now;
+pub use proof::{is_there_now, require_to_last};
 pub use restoring::{Amount, Overwrite, Plan, Progress};
 pub use retention::{Retention, Surplus};
 
@@ -218,6 +218,7 @@ impl<'a> Repository<'a> {
     }
 
     async fn init(&self) -> Result<()> {
+        require_to_last(&self.settings.remote)?;
         // With the same chunks what both have in common is stored in the second once, as it is in the first.
         let like_the_source: &[&str] = match self.source {
             Some(_) => &["init", "--copy-chunker-params"],
@@ -229,7 +230,14 @@ impl<'a> Repository<'a> {
 
     /// Keeps the id of the repository in the volume, so that an empty store is never taken for a new one.
     pub async fn pin(&self) -> Result<()> {
-        let output = self.short_run(&["cat", "config"]).await?;
+        let id = self.id().await?;
+        self.volume
+            .pin_repository(self.settings.remote.as_str(), &id)
+    }
+
+    /// Its id; an error where our password does not open it. A lock is not minded.
+    pub async fn id(&self) -> Result<String> {
+        let output = self.short_run(&["cat", "config", "--no-lock"]).await?;
         // Beside the JSON there may be restic's remarks, such as that a request was tried again.
         let json = output
             .find('{')
@@ -239,8 +247,7 @@ impl<'a> Repository<'a> {
             code: 1,
             message: "restic cat config gives no repository id".to_owned(),
         })?;
-        self.volume
-            .pin_repository(self.settings.remote.as_str(), &config.id)
+        Ok(config.id)
     }
 
     /// The same where none is kept yet; costs nothing afterwards.
@@ -281,11 +288,6 @@ impl<'a> Repository<'a> {
         let count = tokio::time::timeout(deadline, self.endpoint.count("snapshots"));
         let (count, size) = tokio::join!(count, self.endpoint.size(deadline));
         (count.ok().and_then(Result::ok), size)
-    }
-
-    /// Whether our password opens it.
-    pub async fn opens(&self) -> Result<()> {
-        self.short_run(&["cat", "config"]).await.map(drop)
     }
 
     /// Keeps all other runs of restic on this volume out, for as long as this value lives; an error where there are some.

@@ -30,15 +30,16 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     job::run(job, async |repository, run, interrupts| {
         let second = repository.settings().second()?;
         interrupts.unless(repository.require()).await?;
+        let id = interrupts.unless(repository.id()).await?;
         with_own_repository(
             &second,
             repository.volume(),
             interrupts,
             async |endpoint, interrupts| {
                 let copies = repository.copying_to(&second, endpoint)?;
-                prepare(&copies, run, interrupts).await?;
+                prepare(&copies, &id, run, interrupts).await?;
                 // Whose failure it is from here on restic alone knows.
-                Ok(copy(repository, &copies, run, interrupts).await)
+                Ok(copy(&copies, run, interrupts).await)
             },
         )
         .await
@@ -47,9 +48,10 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     .await
 }
 
-/// The second repository, there and open to our password.
+/// The second repository, there and open to our password, and another one than the first with this `id`.
 async fn prepare(
     copies: &Repository<'_>,
+    id: &str,
     run: &mut Run,
     interrupts: &mut Interrupts,
 ) -> Result<()> {
@@ -59,26 +61,18 @@ async fn prepare(
             copies.remote()
         ));
     }
+    // Two names may be of one place: by a link, an alias of rclone, another address.
+    if interrupts.unless(copies.id()).await? == id {
+        return Err(Error::SameRepository);
+    }
     interrupts.unless(copies.pin_if_new()).await?;
     run.unlock_left(copies, interrupts).await
 }
 
-async fn copy(
-    repository: &Repository<'_>,
-    copies: &Repository<'_>,
-    run: &mut Run,
-    interrupts: &mut Interrupts,
-) -> Result<()> {
+async fn copy(copies: &Repository<'_>, run: &mut Run, interrupts: &mut Interrupts) -> Result<()> {
     let extent = async || Ok(copies.extent(COUNTING).await);
     let before = interrupts.unless(extent()).await?;
-    match run.restic_unlocking(copies, interrupts).await {
-        Err(Error::WrongPassword) => {
-            // It is said of either.
-            interrupts.unless(repository.opens()).await?;
-            return Err(at_second(Error::WrongPassword, copies.settings()));
-        }
-        end => end?,
-    }
+    run.restic_unlocking(copies, interrupts).await?;
     let after = interrupts.unless(extent()).await?;
     let added = before.1.zip(after.1);
     let added = added.map(|(before, after)| after.saturating_sub(before));

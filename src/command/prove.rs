@@ -1,12 +1,11 @@
 //! The proof of the whole way: a token, credentials, and an object written, listed, read and deleted under the backup path.
 //! For storage without a login it begins with the object.
 
-use std::path::Path;
-
 use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
 use crate::keeper::{Handle, Neighbour};
+use crate::repository::require_to_last;
 use crate::settings::{Login, Settings};
 use crate::storage::probe::{self, Missing};
 use crate::supervise::Interrupts;
@@ -16,7 +15,6 @@ use crate::volume::Volume;
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::copy::at_second;
 use super::device_login::say;
-use super::restore::is_in_container;
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
 ///
@@ -134,11 +132,7 @@ async fn steps(
         ));
     }
     say(&format!("Storage: {}", settings.remote));
-    if is_lost_with_the_container(settings) {
-        return Err(Error::InContainer {
-            remote: settings.remote.to_string(),
-        });
-    }
+    require_to_last(&settings.remote)?;
     let told = |step: &str| say(&format!("  {step}"));
     let supply = access.supply();
     let made = Missing::Made;
@@ -151,10 +145,4 @@ async fn credentials(keeper: &Handle) -> Result<Credentials, Trouble> {
         Err(Trouble::Neighbour { .. }) => keeper.wait_for_credentials(PATIENCE).await,
         known => known,
     }
-}
-
-/// Whether it is a directory on no volume: what is kept there goes with the container.
-pub(super) fn is_lost_with_the_container(settings: &Settings) -> bool {
-    let remote = settings.remote.as_str();
-    remote.starts_with('/') && is_in_container(Path::new(remote))
 }

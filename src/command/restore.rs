@@ -22,7 +22,6 @@ use crate::volume::Volume;
 use super::with_repository::with_repository;
 use choice::{Choice, choose};
 use target::Target;
-pub(super) use target::is_in_container;
 
 mod again;
 mod choice;

@@ -81,7 +81,9 @@ impl Error {
             | Self::OwnerUnknown { .. }
             | Self::AlreadyLoggingIn { .. }
             | Self::LoginInterrupted { .. } => return self.remedy_of_login(),
-            Self::Volume { .. } | Self::InContainer { .. } => return self.remedy_of_place(),
+            Self::Volume { .. } | Self::InContainer { .. } | Self::SameRepository => {
+                return self.remedy_of_place();
+            }
             Self::AnotherServer { .. } => {
                 "Stop that container first, or give this one a volume of its own."
             }
@@ -172,6 +174,10 @@ impl Error {
             Self::InContainer { .. } => {
                 "Choose a directory in the volume, such as /home/user/storage, or mount one of the VM in compose.yaml: \
                  - /mnt/disk:/storage"
+            }
+            Self::SameRepository => {
+                "COPY_REMOTE names the place of the backups in another way, or one to which its files were copied without \
+                 restic: choose another place."
             }
             _ => return None,
         })

@@ -213,6 +213,7 @@ fn one_of_each() -> Vec<Error> {
             source: source(),
         },
         Error::InContainer { remote: text() },
+        Error::SameRepository,
         Error::AnotherServer { holder: text() },
         Error::AlreadyRunning { holder: text() },
         Error::AlreadyLoggingIn { holder: text() },

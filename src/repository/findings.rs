@@ -22,6 +22,7 @@ pub struct Findings {
     unreadable: Vec<String>,
     unreadable_count: usize,
     damage: Vec<String>,
+    not_removed: bool,
     fatal: Option<String>,
     last_line: Option<String>,
     line_before: Option<String>,
@@ -88,6 +89,8 @@ impl Findings {
         } else if line.starts_with(PANIC) {
             // What follows is a trace.
             self.fatal = Some(line.to_owned());
+        } else if line.starts_with("unable to remove ") && line.ends_with(" from the repository") {
+            self.not_removed = true;
         } else if let Some(damage) = damage(line) {
             if self.damage.len() < NAMED_FILES {
                 self.damage.push(damage.to_owned());
@@ -215,8 +218,9 @@ impl Findings {
 
     /// How the run ended: `Ok` only where everything was done.
     ///
-    /// Stricter than restic 0.18 in two cases that it ends with 0: a source that does not exist beside one that does,
-    /// and sources without any file, which is what a mistyped host directory looks like in a container.
+    /// Stricter than restic 0.18 in three cases that it ends with 0: a source that does not exist beside one that does,
+    /// sources without any file, which is what a mistyped host directory looks like in a container, and snapshots or
+    /// packs that the storage does not let it remove.
     pub fn judge(&self, streamed: &Streamed) -> Result<()> {
         if let Some(signal) = streamed.interrupted {
             return Err(Error::Interrupted { signal });
@@ -238,6 +242,7 @@ impl Findings {
         match exit_code(streamed.status) {
             0 if self.unreadable_count > 0 => Err(incomplete()),
             0 if self.figures.files == Some(0) => Err(Error::NothingFound),
+            0 if self.not_removed => Err(Error::NotRemoved),
             0 => Ok(()),
             3 if self.unreadable_count > 0 || self.figures.files.is_some() => Err(incomplete()),
             3 => Err(Error::NotRemoved),

@@ -5,6 +5,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::in_container::is_in_container;
 use crate::settings::Remote;
 use crate::volume::Volume;
 
@@ -28,6 +29,16 @@ pub async fn is_there_now(endpoint: &Endpoint, volume: &Volume, remote: &Remote)
     }
     prove_absence(endpoint, volume, remote).await?;
     Ok(false)
+}
+
+/// That the place is no directory of the container itself: what is kept there goes with it.
+pub fn require_to_last(remote: &Remote) -> Result<()> {
+    match remote.directory() {
+        Some(directory) if is_in_container(directory) => Err(Error::InContainer {
+            remote: remote.to_string(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 async fn prove_absence(endpoint: &Endpoint, volume: &Volume, remote: &Remote) -> Result<()> {

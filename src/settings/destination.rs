@@ -70,6 +70,14 @@ impl Wish {
     }
 }
 
+/// One loss would take both.
+pub(super) fn same_place() -> Problem {
+    Problem::new(
+        "COPY_REMOTE",
+        "is where the backups are themselves, or one place lies in the other: choose another place",
+    )
+}
+
 fn missing() -> Problem {
     Problem::new(
         "COPY_REMOTE",
@@ -114,12 +122,9 @@ pub(super) fn wish(destination: Destination, given: &Given<'_>, from: Option<&Pl
     let mut problems = Vec::new();
     let place = second(given, &mut problems);
     if let (Some(from), Some(place)) = (from, &place)
-        && from.remote == place.remote
+        && from.remote.overlaps(&place.remote)
     {
-        problems.push(Problem::new(
-            "COPY_REMOTE",
-            "is where the backups are themselves: choose another place",
-        ));
+        problems.push(same_place());
     }
     match place {
         Some(place) if problems.is_empty() => Wish::Place(Box::new(place)),

@@ -30,6 +30,36 @@ impl Remote {
         (!bucket.is_empty()).then_some(bucket)
     }
 
+    /// The directory, where it is a plain one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        let path = self.0.strip_prefix(":local:").unwrap_or(&self.0);
+        path.starts_with('/').then(|| Path::new(path))
+    }
+
+    /// Whether one of the two lies in the other, or they are the same place, as far as their spelling tells.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let ((storage, one), (of_other, another)) = (self.parts(), other.parts());
+        storage == of_other
+            && one
+                .iter()
+                .zip(&another)
+                .all(|(one, another)| one == another)
+    }
+
+    /// The storage, with `/` at its end where the path begins at its root, and the names of the path.
+    fn parts(&self) -> (String, Vec<&str>) {
+        let (section, path) = match self.directory() {
+            Some(_) => ("", self.0.trim_start_matches(":local:")),
+            None => self.0.rsplit_once(':').unwrap_or(("", &self.0)),
+        };
+        // The paths of an object storage begin at its root either way; those of others may begin at a home folder.
+        let is_absolute = path.starts_with('/') || section == DEFAULT_SECTION;
+        let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+        let root = if is_absolute { "/" } else { "" };
+        (format!("{section}:{root}"), names.collect())
+    }
+
     /// The section of `rclone.conf` that the remote needs; `None` for a plain directory or a remote made on the fly.
     #[must_use]
     pub fn section(&self) -> Option<&str> {

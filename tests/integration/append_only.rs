@@ -66,6 +66,12 @@ fn a_client_adds_and_reads_and_the_containers_own_jobs_forget() {
     assert_eq!(names(port, "snapshots").len(), 2);
     client(&server, ["check", "--read-data"]).ok();
     assert!(server.stop().as_secs() < 10);
+    // A storage that lets nothing be removed; restic itself ends with 0.
+    installation
+        .env("RCLONE_APPEND_ONLY", "true")
+        .run(["forget", "--keep-last=1", "--group-by="])
+        .code(3)
+        .says("some snapshots could not be removed");
 }
 
 #[test]

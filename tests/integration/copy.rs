@@ -150,6 +150,22 @@ fn what_fails_at_the_second_destination_is_told_as_that_and_fails_no_backup() {
         "Copy failed: at the second destination nas:copies/: not configured yet: \
          /home/user/.config/rclone/rclone.conf has no section [nas]",
     );
+    with("COPY_REMOTE", "/home/user/storage/copies", &["copy"])
+        .code(78)
+        .says("COPY_REMOTE is where the backups are themselves, or one place lies in the other");
+    with("COPY_REMOTE", "/tmp/copies", &["copy"])
+        .code(73)
+        .says("/tmp/copies/ is a place in the container, which goes with it");
+    server.shell("[ ! -e /tmp/copies ]").ok();
+    // The same place by another name, with the same password.
+    server.shell("ln -s storage /home/user/link").ok();
+    server
+        .exec_with(
+            ["--env=COPY_REMOTE=/home/user/link", "--env=COPY_PASSWORD="],
+            ["copy"],
+        )
+        .code(78)
+        .says("the repository there is that of the backups itself");
     // Nobody may write there: nothing is taken for an empty place.
     server
         .shell("install -d -m 000 -o user /home/user/closed")

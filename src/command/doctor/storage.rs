@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::command::copy::at_second;
-use crate::command::prove::is_lost_with_the_container;
 use crate::command::status::repository;
 use crate::command::with_repository::running_server;
 use crate::error::{Error, Result};
+use crate::repository::require_to_last;
 use crate::settings::{Destination, Settings};
 use crate::size::bytes;
 use crate::storage::probe::{self, Missing};
@@ -35,11 +35,7 @@ pub(super) async fn bucket(
     interrupts: &mut Interrupts,
 ) -> Result<Look> {
     let proof = async {
-        if is_lost_with_the_container(settings) {
-            return Err(Error::InContainer {
-                remote: settings.remote.to_string(),
-            });
-        }
+        require_to_last(&settings.remote)?;
         if supply.is_none() {
             require_section(settings)?;
         }

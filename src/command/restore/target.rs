@@ -1,7 +1,6 @@
 //! Where a restore goes: a new folder, a chosen one, or the original paths; and whether it may.
 
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -9,13 +8,11 @@ use jiff::Timestamp;
 use nix::sys::statvfs::statvfs;
 
 use crate::cli::Restore;
+use crate::in_container::{device, is_in_container, nearest};
 use crate::repository::{Overwrite, Snapshot};
 use crate::restore::Refusal;
 
 use super::choice;
-
-/// Container engines put one of them into each container.
-const MARKS_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
 /// So many bytes stay free in the volume, where login and history are written too.
 const LEFT_FREE: u64 = 64 * 1024 * 1024;
@@ -202,23 +199,4 @@ impl<'a> InTheWay<'a> {
 /// Where a path of a snapshot is below a folder.
 fn below(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path.strip_prefix("/").unwrap_or(path))
-}
-
-/// The nearest folder of a path that is there.
-fn nearest(path: &Path) -> &Path {
-    path.ancestors()
-        .find(|above| above.exists())
-        .unwrap_or(Path::new("/"))
-}
-
-/// Whether a path is on the file system of the container itself, and not in a volume.
-pub(in crate::command) fn is_in_container(path: &Path) -> bool {
-    let in_one = MARKS_OF_CONTAINERS
-        .iter()
-        .any(|mark| Path::new(mark).exists());
-    in_one && device(nearest(path)) == device(Path::new("/"))
-}
-
-fn device(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|meta| meta.dev())
 }

@@ -279,3 +279,11 @@ fn a_crash_is_told_by_its_first_line_not_by_its_trace() {
         "panic: runtime error: invalid memory address or nil pointer dereference"
     );
 }
+
+#[test]
+fn what_the_storage_does_not_let_go_is_not_removed_though_restic_ends_with_0() {
+    let output = "Remove(<snapshot/9008769637>) failed: unexpected HTTP response (403): 403 Forbidden\n\
+        unable to remove snapshot/90087696370d427f2476abc10442c881075c0366237f23f0571e2df43ba30730 from the repository\n\
+        [0:00] 0.00%  0 / 1 files deleted\n";
+    assert!(matches!(judged(output, 0), Err(Error::NotRemoved)));
+}

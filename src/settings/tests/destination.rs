@@ -37,7 +37,17 @@ fn what_is_wrong_with_it_fails_copies_alone() {
         ),
         (
             "/home/user/storage/",
-            "COPY_REMOTE is where the backups are themselves: choose another place",
+            "COPY_REMOTE is where the backups are themselves, or one place lies in the other: choose another place",
+        ),
+        ("/home//user/./storage", "COPY_REMOTE is where the backups"),
+        (
+            "/home/user/storage/copies",
+            "COPY_REMOTE is where the backups",
+        ),
+        ("/home/user", "COPY_REMOTE is where the backups"),
+        (
+            ":local:/home/user/storage",
+            "COPY_REMOTE is where the backups",
         ),
         (":s3,secret_access_key=x:b", "COPY_REMOTE holds a secret"),
     ] {
