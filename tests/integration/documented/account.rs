@@ -216,7 +216,15 @@ pub const IN_SENTENCES: &[&str] = &[
     "docker compose run --rm cloud-backup config --force",
     "docker compose run --rm --user root --entrypoint chown cloud-backup -R user /home/user",
     "docker compose restart cloud-backup",
+    "docker compose up -d --force-recreate",
+    "docker compose ps --all",
+    "docker compose logs",
+    "docker compose restart",
+    "docker compose down",
 ];
+
+/// Spoken of in docs/performance.md, which a script has measured; typed, it would not come back.
+const NO_LINE: &str = "docker compose up";
 
 /// The same for these, which `compose.rs` types.
 pub const IN_SENTENCES_OF_SCHEDULING: &[&str] = &[
@@ -247,10 +255,9 @@ fn lines_in_sentences_are_typed_too() {
     for (document, text) in &texts {
         let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for span in joined.split('`').skip(1).step_by(2) {
-            if span.starts_with("docker ")
-                && span.contains(" cloud-backup")
-                && !known.contains(span)
-            {
+            let is_line = span.starts_with("docker compose ")
+                || span.starts_with("docker ") && span.contains(" cloud-backup");
+            if is_line && span != NO_LINE && !known.contains(span) {
                 unknown.push(format!("{document}: {span}"));
             }
         }
