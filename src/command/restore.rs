@@ -236,7 +236,7 @@ impl Work<'_> {
         target.require_room(new.bytes_restored)?;
         target.make()?;
         screen::begin(new, wish.overwrite, &target);
-        let mut progress = screen::Progress::new();
+        let mut progress = screen::Progress::of(new);
         let end = self
             .repository
             .restore(&plan, &self.redactor, interrupts, &mut |so_far| {

@@ -247,7 +247,7 @@ fn piped(installation: &Installation, args: &[&str]) -> std::process::Child {
 
 #[test]
 fn output_is_seen_while_the_job_runs() {
-    let installation = Installation::new().fake_restic(&["say first", "sleep 5000", "say last"]);
+    let installation = Installation::new().fake_restic(&["say first", "sleep 10000", "say last"]);
     let begun = Instant::now();
     let mut logs = piped(&installation, &["backup", "/backup/dir1"]);
     let mut output = BufReader::new(logs.stdout.take().expect("a pipe"));
@@ -260,7 +260,7 @@ fn output_is_seen_while_the_job_runs() {
         );
     }
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < Duration::from_secs(10),
         "the first line came late"
     );
     let mut rest = String::new();

@@ -166,6 +166,7 @@ fn rclone_on_another_storage_waits_for_no_credentials() {
         container.logs().contains("content")
     });
     let took = begun.elapsed();
-    assert!(took < std::time::Duration::from_secs(8), "{took:?}");
+    // Credentials would be waited for 30 s.
+    assert!(took < std::time::Duration::from_secs(25), "{took:?}");
     assert_eq!(container.wait(), 0);
 }

@@ -75,7 +75,7 @@ fn an_idle_server_stops_at_once_with_code_0() {
     let installation = Installation::new();
     let server = installation.server();
     let took = server.stop();
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(server.exit_code(), 0);
     assert!(server.logs().contains("stopped"), "{}", server.logs());
 }
@@ -150,7 +150,7 @@ fn a_second_signal_ends_a_hanging_stop_quickly() {
     server.signal("TERM").ok();
     let code = server.wait();
     assert!(
-        begun.elapsed() < Duration::from_secs(4),
+        begun.elapsed() < Duration::from_secs(6),
         "{:?}",
         begun.elapsed()
     );

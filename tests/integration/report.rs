@@ -165,12 +165,12 @@ async fn a_hanging_server_is_given_up_within_the_deadline() {
     let begun = Instant::now();
     reporter.start();
     assert!(
-        begun.elapsed() < Duration::from_millis(50),
+        begun.elapsed() < Duration::from_millis(200),
         "the start waits for nobody"
     );
     let delivery = reporter.finish(0, &report()).await;
     assert!(
-        begun.elapsed() < DEADLINES.total + Duration::from_millis(300),
+        begun.elapsed() < DEADLINES.total + Duration::from_secs(2),
         "{:?}",
         begun.elapsed()
     );
@@ -276,7 +276,7 @@ async fn a_slow_server_delays_no_start_and_gets_the_report() {
     let mut reporter = reporter(&server.url());
     let begun = Instant::now();
     reporter.start();
-    assert!(begun.elapsed() < Duration::from_millis(50));
+    assert!(begun.elapsed() < Duration::from_millis(150));
     let delivery = reporter.finish(0, &report()).await;
     assert!(matches!(delivery, Delivery::Delivered), "{delivery}");
     assert_eq!(server.signals(), ["start", "0"]);

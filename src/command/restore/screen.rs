@@ -130,13 +130,16 @@ fn destination(target: &Target) -> String {
 
 /// restic's figures as they grow, on a terminal.
 pub(super) struct Progress {
+    /// What there is to be done at least: restic itself learns of it only on its way.
+    least: Amount,
     shown: Option<Instant>,
     on_terminal: bool,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(super) fn of(least: Amount) -> Self {
         Self {
+            least,
             shown: None,
             on_terminal: std::io::stdout().is_terminal(),
         }
@@ -147,30 +150,31 @@ impl Progress {
             return;
         }
         self.shown = Some(Instant::now());
+        let total_files = so_far.total_files.max(self.least.total_files);
+        let total_bytes = so_far.total_bytes.max(self.least.total_bytes);
         let percent = (so_far.bytes_restored.saturating_mul(100))
-            .checked_div(so_far.total_bytes)
+            .checked_div(total_bytes)
             .unwrap_or(0);
-        self.write(&format!(
-            "\r\x1b[2K{percent} %: {} of {} files and folders, {} of {}",
+        draw(&format!(
+            "\r\x1b[2K{percent} %: {} of {total_files} files and folders, {} of {}",
             so_far.files_restored,
-            so_far.total_files,
             bytes(so_far.bytes_restored),
-            bytes(so_far.total_bytes)
+            bytes(total_bytes)
         ));
     }
 
     /// Leaves the line to what comes next.
     pub(super) fn end(&self) {
         if self.shown.is_some() {
-            self.write("\r\x1b[2K");
+            draw("\r\x1b[2K");
         }
     }
+}
 
-    #[allow(clippy::unused_self)]
-    fn write(&self, text: &str) {
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush());
-    }
+/// Nobody looking is no reason to end.
+fn draw(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
 }

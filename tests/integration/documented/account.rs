@@ -213,6 +213,7 @@ pub const IN_SENTENCES: &[&str] = &[
     "docker compose run --rm cloud-backup recovery-kit",
     "docker compose run --rm cloud-backup rclone config show NAME",
     "docker exec -u user cloud-backup backup /backup/dir1",
+    "docker compose exec cloud-backup forget --keep-within 14d --prune",
     "docker compose run --rm cloud-backup config --force",
     "docker compose run --rm --user root --entrypoint chown cloud-backup -R user /home/user",
     "docker compose restart cloud-backup",
@@ -220,11 +221,19 @@ pub const IN_SENTENCES: &[&str] = &[
     "docker compose ps --all",
     "docker compose logs",
     "docker compose restart",
+    "docker compose logs cloud-backup",
+    "docker compose ps",
+    "docker compose run --rm cloud-backup reauth --force",
+    "docker system df -v",
     "docker compose down",
 ];
 
-/// Spoken of in docs/performance.md, which a script has measured; typed, it would not come back.
-const NO_LINE: &str = "docker compose up";
+/// Asks its questions: `guide.rs` answers that there is nothing to do.
+pub const ASKS: &str = "docker compose run --rm cloud-backup rclone config";
+
+/// What no test types: the one is spoken of in docs/performance.md, which a script has measured, and typed it would not come
+/// back; the other asks a registry on the internet for the image.
+const NOT_TYPED: [&str; 2] = ["docker compose up", "docker compose pull"];
 
 /// The same for these, which `compose.rs` types.
 pub const IN_SENTENCES_OF_SCHEDULING: &[&str] = &[
@@ -234,11 +243,16 @@ pub const IN_SENTENCES_OF_SCHEDULING: &[&str] = &[
 
 #[test]
 fn lines_in_sentences_are_typed_too() {
-    let mut known: BTreeSet<String> = [IN_SENTENCES, IN_SENTENCES_OF_SCHEDULING]
-        .concat()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let mut known: BTreeSet<String> = [
+        IN_SENTENCES,
+        IN_SENTENCES_OF_SCHEDULING,
+        &[ASKS],
+        &NOT_TYPED,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
     let texts: Vec<(String, String)> = documents()
         .into_iter()
         .map(|name| (name.clone(), read(&name)))
@@ -251,16 +265,54 @@ fn lines_in_sentences_are_typed_too() {
                 .map(|line| line.typed),
         );
     }
-    let mut unknown = Vec::new();
-    for (document, text) in &texts {
-        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for span in joined.split('`').skip(1).step_by(2) {
-            let is_line = span.starts_with("docker compose ")
-                || span.starts_with("docker ") && span.contains(" cloud-backup");
-            if is_line && span != NO_LINE && !known.contains(span) {
-                unknown.push(format!("{document}: {span}"));
-            }
-        }
-    }
+    let unknown: Vec<String> = texts
+        .iter()
+        .flat_map(|(document, text)| {
+            let found = in_sentences(text).into_iter().chain(of_findings(text));
+            found.map(move |line| (document, line))
+        })
+        .filter(|(_, line)| !known.contains(line))
+        .map(|(document, line)| format!("{document}: {line}"))
+        .collect();
     assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+/// The lines that stand in a text between backquotes.
+fn in_sentences(text: &str) -> Vec<String> {
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_line = |span: &&str| {
+        span.starts_with("docker compose ")
+            || span.starts_with("docker ") && span.contains(" cloud-backup")
+    };
+    let spans = joined.split('`').skip(1).step_by(2);
+    spans.filter(is_line).map(str::to_owned).collect()
+}
+
+/// The lines in a table of findings, which tells them as the program does: up to the end of the sentence.
+fn of_findings(text: &str) -> Vec<String> {
+    let what_to_do = text
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 4)
+        .filter_map(|line| line.rsplit(" | ").next());
+    what_to_do
+        .flat_map(|cell| {
+            cell.match_indices("docker ")
+                .map(|(at, _)| &cell[at..])
+                .filter_map(|line| line.split([';', '.', ',', '(', ')', '|']).next())
+        })
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn lines_in_sentences_and_in_cells_are_found() {
+    assert_eq!(
+        in_sentences("a `docker compose\nps` b `restic` `docker exec cloud-backup status`"),
+        ["docker compose ps", "docker exec cloud-backup status"]
+    );
+    let table = "| Id | Severity |\n| `a` | error | b | c | Do (docker compose ps), then: docker compose up -d |\n";
+    assert_eq!(
+        of_findings(table),
+        ["docker compose ps", "docker compose up -d"]
+    );
 }

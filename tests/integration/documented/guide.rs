@@ -1,6 +1,6 @@
 //! README.md and docs/setup.md, from the empty folder on: the real provider, real storage, and the shipped files.
 
-use super::account::IN_SENTENCES;
+use super::account::{ASKS, IN_SENTENCES};
 use super::{Typist, lines_of};
 use crate::harness::docker;
 use crate::project::Project;
@@ -69,6 +69,7 @@ fn the_lines_of_the_set_up_from_zero_work_as_they_stand_there() {
     ]);
     added.ok().says("DAC_READ_SEARCH");
     wait_until_ready(&project);
+    typist.types(&format!("echo q | {ASKS}")).ok();
     for line in IN_SENTENCES {
         typist.types(&line.replace("NAME", "infncloud")).ok();
     }
