@@ -9,9 +9,8 @@ mod rustic;
 mod vm;
 mod wrappers;
 
-use crate::harness::{Ended, RESTIC_PASSWORD, docker, image};
+use crate::harness::{Ended, RESTIC_PASSWORD, docker, image, unique};
 use crate::project::Project;
-use crate::rig::unique;
 
 use documented::{file, lines};
 

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// What tests plant as secrets, to look for them where they must not be.
@@ -12,6 +11,11 @@ pub const RESTIC_PASSWORD: &str = "planted-restic-password-7d1f";
 /// The image under test.
 pub fn image() -> String {
     std::env::var("CLOUD_BACKUP_IMAGE").unwrap_or_else(|_| "cloud-user-backup:dev".to_owned())
+}
+
+/// A word that no other test has, also none of an earlier run that has left something.
+pub fn unique() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..10].to_owned()
 }
 
 /// Runs docker and gives what came out, whatever the end.
@@ -90,12 +94,7 @@ pub struct Installation {
 impl Installation {
     /// On local storage in the volume, with an empty source directory mounted at `/backup/dir1`.
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "cub-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("cub-test-{}", unique());
         let source = tempfile::tempdir().expect("a temporary folder");
         std::fs::set_permissions(
             source.path(),
@@ -316,13 +315,16 @@ impl Container {
     #[track_caller]
     pub fn wait_for(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let until = Instant::now() + Duration::from_secs(30);
+        // To ask takes time from what is waited for: `docker exec` a tenth of a second of a processor.
+        let mut pause = Duration::from_millis(50);
         while !condition(self) {
             assert!(
                 Instant::now() < until,
                 "not within 30 s: {what}; the log:\n{}",
                 self.logs()
             );
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(pause);
+            pause = (pause * 5 / 4).min(Duration::from_millis(250));
         }
     }
 }

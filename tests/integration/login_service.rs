@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::doctor::{Told, doctor};
 use crate::documented::lines_of;
-use crate::harness::{Ended, Installation};
+use crate::harness::{Ended, Installation, unique};
 use crate::login_restore::without_the_image;
-use crate::rig::{CA_FILE, Rig, unique};
+use crate::rig::{CA_FILE, Rig};
 
 /// As the rig's real provider has it (`tests/rig/oidc/server.mjs`).
 const CLIENT: (&str, &str) = ("service", "planted-service-secret-c3f7");

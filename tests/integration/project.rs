@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::harness::{Ended, docker, image};
-use crate::rig::{CA_FILE, Realm, Rig, attend, login_settings, unique};
+use crate::harness::{Ended, docker, image, unique};
+use crate::rig::{CA_FILE, Realm, Rig, attend, login_settings};
 
 /// The other compose file.
 pub const WITHOUT_SOCKET: &str = "compose.no-socket.yaml";

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Container, Ended, docker, image};
+use crate::harness::{Container, Ended, docker, image, unique};
 
 pub use installation::settings as login_settings;
 pub use screen::{Request, attend};
@@ -21,11 +21,6 @@ pub const OIDC_PASSWORD: &str = "planted-oidc-password-a4c8";
 
 /// Where the installations' containers have the rig's CA.
 pub const CA_FILE: &str = "/ca.pem";
-
-/// A word that no other test has.
-pub fn unique() -> String {
-    uuid::Uuid::new_v4().simple().to_string()[..10].to_owned()
-}
 
 /// The rig of this run.
 #[derive(Debug, Clone)]

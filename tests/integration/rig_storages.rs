@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::documented::lines_of;
-use crate::harness::{Container, Ended, Installation, docker, ended, image};
-use crate::rig::{CA_FILE, Rig, unique};
+use crate::harness::{Container, Ended, Installation, docker, ended, image, unique};
+use crate::rig::{CA_FILE, Rig};
 
 const DOCS: &str = include_str!("../../docs/other-storage.md");
 const PASSWORD: &str = "planted-storage-password-91b7";

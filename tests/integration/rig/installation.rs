@@ -1,7 +1,7 @@
 //! Installations that log in on the rig.
 
-use super::{CA_FILE, OIDC_PASSWORD, Realm, Rig, attend, unique};
-use crate::harness::{Ended, Installation};
+use super::{CA_FILE, OIDC_PASSWORD, Realm, Rig, attend};
+use crate::harness::{Ended, Installation, unique};
 
 /// The settings of a user who logs in at this issuer: those of the guide, and where the rig is in the place of INFN Cloud.
 pub fn settings(rig: &Rig, issuer: &str, role: &str, user: &str) -> [(&'static str, String); 7] {

@@ -195,7 +195,7 @@ fn projects_stand_side_by_side_and_log_in() {
 #[test]
 fn the_administrator_sees_what_is_stored() {
     let rig = Rig::get();
-    let bucket = format!("b-{}", super::unique());
+    let bucket = format!("b-{}", crate::harness::unique());
     assert_eq!(rig.objects(&bucket), [""; 0]);
     rig.s3_admin([
         "copy",
