@@ -236,9 +236,7 @@ fn begins_with_a_program(text: &str) -> bool {
 #[track_caller]
 pub fn lines_of(document: &str, heading: &str) -> Vec<Line> {
     assert!(
-        account::TYPED
-            .iter()
-            .any(|(known, of, _)| (*known, *of) == (document, heading)),
+        account::typed().any(|(known, of, _)| (known, of) == (document, heading)),
         "{document}, {heading:?} is to stand in account.rs"
     );
     let text = read(document);

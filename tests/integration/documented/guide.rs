@@ -69,6 +69,20 @@ fn the_lines_of_the_set_up_from_zero_work_as_they_stand_there() {
     ]);
     added.ok().says("DAC_READ_SEARCH");
     wait_until_ready(&project);
+    let old = format!("\nRESTIC_PASSWORD={}\n", project.value("RESTIC_PASSWORD"));
+    let new = "planted-new-password-2e7c";
+    for line in lines_of(SETUP, "## A new password") {
+        if line.typed.ends_with(" key passwd") {
+            let asked = format!("echo {new} | {}", line.typed);
+            line.shows(&typist.types(&asked).ok());
+            project.edit(".env", &old, &format!("\nRESTIC_PASSWORD={new}\n"));
+        } else {
+            line.shows(&typist.types(&line.typed).ok());
+        }
+    }
+    wait_until_ready(&project);
+    let snapshots = "docker compose exec cloud-backup restic snapshots";
+    typist.types(snapshots).ok().says("/backup/dir1");
     typist.types(&format!("echo q | {ASKS}")).ok();
     for line in IN_SENTENCES {
         typist.types(&line.replace("NAME", "infncloud")).ok();
