@@ -373,16 +373,16 @@ impl Run {
         repository: &Repository<'_>,
         interrupts: &mut Interrupts,
     ) -> Result<()> {
-        self.restic_for(None, args, repository, interrupts).await
+        self.restic_for(args, repository, interrupts, None).await
     }
 
     /// The same for the content that restic writes; nothing of it comes while the repository is locked.
     pub(super) async fn restic_for(
         &mut self,
-        mut content: Option<&mut Content<'_>>,
         first: Vec<OsString>,
         repository: &Repository<'_>,
         interrupts: &mut Interrupts,
+        mut content: Option<&mut Content<'_>>,
     ) -> Result<()> {
         let mut args = first.clone();
         let mut tries = LOCK_TRIES;

@@ -123,10 +123,10 @@ impl Retriever<'_, '_> {
             silence: SILENCE,
         };
         let dump = self.run.restic_for(
-            Some(&mut content),
             args.map(Into::into).into(),
             self.repository,
             self.interrupts,
+            Some(&mut content),
         );
         dump.await
             .map_err(|error| said_by(&format!("restic dump of {path}"), error))?;
