@@ -96,7 +96,8 @@ pub enum Verb {
     /// Prove that backups can be restored, and report the result
     #[command(
         after_help = "Checks the repository, reads a share of its data, and restores random files of this host's newest \
-                      snapshot into a temporary folder, which is removed again, to compare them with the source."
+                      snapshot into a temporary folder, which is removed again, to compare them with the source. Where \
+                      all of them are larger than 200 MB, one of up to 10 GB is read back without a folder."
     )]
     Verify {
         /// How much of the data is read, as `restic check` takes it: 5%, 1/10, 500M

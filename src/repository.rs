@@ -17,7 +17,7 @@ use crate::grace::Grace;
 use crate::reading;
 use crate::settings::Settings;
 use crate::supervise::{
-    Interrupts, Invocation, Output, Redactor, Streamed, Tail, find_program, stream,
+    Content, Interrupts, Invocation, Output, Redactor, Streamed, Tail, find_program, stream,
 };
 use crate::volume::{Presence, Volume};
 
@@ -300,12 +300,13 @@ impl<'a> Repository<'a> {
         Err(Error::LocksInUse)
     }
 
-    /// Runs restic to its end, its output shown as it comes and kept in the transcript.
+    /// Runs restic to its end, its output shown as it comes and kept in the transcript; a content goes to who takes it.
     pub async fn run(
         &self,
         args: &[OsString],
         transcript: &mut Transcript,
         interrupts: &mut Interrupts,
+        content: Option<&mut Content<'_>>,
     ) -> Result<()> {
         transcript.findings = Findings::default();
         let Transcript {
@@ -322,6 +323,7 @@ impl<'a> Repository<'a> {
             interrupts,
             grace,
             &mut output,
+            content,
         )
         .await?;
         transcript.findings.judge(&streamed)
@@ -385,7 +387,7 @@ impl<'a> Repository<'a> {
         said.for_each(|line| findings.read(line));
         findings.judge(&Streamed {
             status: output.status,
-            interrupted: None,
+            stopped: None,
         })?;
         Ok((text, aside))
     }

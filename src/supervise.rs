@@ -24,7 +24,7 @@ mod tokens;
 
 pub use redact::Redactor;
 pub use service::{Service, State};
-pub use stream::{Interrupts, Output, Streamed, Tail, stream};
+pub use stream::{Content, Interrupts, Output, Stop, Streamed, Tail, stream};
 pub use tokens::without_tokens;
 
 /// The hidden first argument that makes this program become another one, bound to the life of its parent.

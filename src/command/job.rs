@@ -15,7 +15,7 @@ use crate::log::Logging;
 use crate::report::{CheckUrl, Deadlines, Report, Reporter};
 use crate::repository::{Figures, Findings, Repository, Transcript};
 use crate::settings::{Checks, Environment, Settings, variables};
-use crate::supervise::{Interrupts, Redactor, Tail};
+use crate::supervise::{Content, Interrupts, Redactor, Tail};
 use crate::volume::{Holder, Locking, Volume};
 
 use super::deliver::deliver;
@@ -369,9 +369,20 @@ impl Run {
     /// Runs restic; where the repository is locked, removes stale locks and waits for live ones.
     pub(super) async fn restic(
         &mut self,
+        args: Vec<OsString>,
+        repository: &Repository<'_>,
+        interrupts: &mut Interrupts,
+    ) -> Result<()> {
+        self.restic_for(args, repository, interrupts, None).await
+    }
+
+    /// The same for the content that restic writes; nothing of it comes while the repository is locked.
+    pub(super) async fn restic_for(
+        &mut self,
         first: Vec<OsString>,
         repository: &Repository<'_>,
         interrupts: &mut Interrupts,
+        mut content: Option<&mut Content<'_>>,
     ) -> Result<()> {
         let mut args = first.clone();
         let mut tries = LOCK_TRIES;
@@ -384,7 +395,12 @@ impl Run {
             args.insert(1, format!("--retry-lock={LOCK_WAIT}").into());
         }
         let mut end = repository
-            .run(&first, &mut self.transcript, interrupts)
+            .run(
+                &first,
+                &mut self.transcript,
+                interrupts,
+                content.as_deref_mut(),
+            )
             .await;
         let mut before = None;
         for _ in 0..tries {
@@ -405,7 +421,12 @@ impl Run {
             }
             before = Some(self.transcript.tail.length());
             end = repository
-                .run(&args, &mut self.transcript, interrupts)
+                .run(
+                    &args,
+                    &mut self.transcript,
+                    interrupts,
+                    content.as_deref_mut(),
+                )
                 .await;
         }
         end

@@ -1,5 +1,5 @@
 //! `verify`: the proof that backups can be restored. A sampled share of the data is read by `restic check`; random files of
-//! the newest snapshot are restored and compared with their source; and one of the last run is restored once more.
+//! the newest snapshot are brought back and compared with their source; and one of the last run is brought back once more.
 //!
 //! Nothing is written to the repository, see docs/architecture.md ("The proof that backups can be restored").
 
@@ -9,8 +9,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::repository::{File, Repository, Snapshot};
@@ -22,19 +20,19 @@ use super::job::{self, Job, Run};
 use canary::Canary;
 use choice::Choice;
 use compare::{Compared, Outcome};
+use retrieval::{Retriever, reading};
 use words::Verified;
-use workplace::Workplace;
 
 mod canary;
 mod choice;
 mod compare;
+mod hash;
+mod retrieval;
 mod words;
 mod workplace;
 
 /// restic may take so long to list the snapshots.
 const LISTING: Duration = Duration::from_mins(5);
-/// Reading the files twice, restored and source, may take so long: a network file system that hangs ends it.
-const COMPARING: Duration = Duration::from_mins(30);
 
 pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
     let job = Job {
@@ -60,7 +58,7 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
             canary,
             candidates,
         };
-        let (verified, snapshot) = restore(subset, &plan, repository, run, interrupts).await?;
+        let (verified, snapshot) = prove(subset, &plan, repository, run, interrupts).await?;
         // One that is damaged is asked for again, for as long as its snapshot is there.
         let canary = verified.canary.as_ref();
         if canary.is_none_or(|returned| returned.is_equal) {
@@ -76,9 +74,9 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
     .await
 }
 
-/// From what is restored.
+/// What is brought back.
 struct Plan {
-    /// Of one of them, of the first that has files to restore; there is one.
+    /// Files of one of them, of the first that has some to bring back; there is one.
     candidates: Vec<Snapshot>,
     /// The file of the last run, and whether its own snapshot is there.
     canary: Option<Canary>,
@@ -125,7 +123,7 @@ fn newest(host: &str, all: &[Snapshot]) -> Result<Vec<Snapshot>> {
     Ok(newest)
 }
 
-/// What is restored of a snapshot.
+/// What is brought back of a snapshot.
 struct Draw<'a> {
     snapshot: &'a Snapshot,
     files: Vec<File>,
@@ -133,7 +131,7 @@ struct Draw<'a> {
     has_canary: bool,
 }
 
-/// Draws files of the first snapshot that has some to restore.
+/// Draws files of the first snapshot that has some to bring back.
 async fn draw<'a>(
     plan: &'a Plan,
     repository: &Repository<'_>,
@@ -164,8 +162,8 @@ async fn draw<'a>(
     })
 }
 
-/// Restores random files of a snapshot, and the canary, and compares them; gives that snapshot too.
-async fn restore<'a>(
+/// Brings back random files of a snapshot, and the canary, and compares them; gives that snapshot too.
+async fn prove<'a>(
     subset: String,
     plan: &'a Plan,
     repository: &Repository<'_>,
@@ -180,94 +178,30 @@ async fn restore<'a>(
     let newest = has_canary.then_some(&snapshot.id);
     let canary = plan.canary.clone();
     let canary = canary.and_then(|canary| canary.restorable(plan.is_there, newest));
-    let work = workplace(&files, canary.as_ref(), interrupts).await?;
+    workplace::remove_left(&std::env::temp_dir());
 
     let mut verified = Verified::new(subset, snapshot.short_id.clone());
-    if !files.is_empty() {
-        let target = work.folder("files");
-        restore_to(&target, &snapshot.id, &files, repository, run, interrupts).await?;
-        let paths = snapshot.paths.clone();
-        verified.files = comparing(interrupts, move || {
-            workplace::open_up(&target);
-            files
-                .into_iter()
-                .map(|file| compare::with_source(file, &target, &paths))
-                .collect()
-        })
-        .await?;
-    }
+    let mut retriever = Retriever {
+        repository,
+        run,
+        interrupts,
+    };
+    let size = files.iter().map(|file| file.size).sum();
+    let back = retriever.bring(&snapshot.id, files).await?;
+    let paths = snapshot.paths.clone();
+    verified.files = reading(size, retriever.interrupts, move || {
+        back.into_iter()
+            .map(|file| compare::with_source(file, &paths))
+            .collect()
+    })
+    .await?;
     if let Some(canary) = canary {
-        let target = work.folder("canary");
-        let files = [canary.file.clone()];
-        restore_to(
-            &target,
-            &canary.snapshot,
-            &files,
-            repository,
-            run,
-            interrupts,
-        )
-        .await?;
-        let returned = comparing(interrupts, move || {
-            workplace::open_up(&target);
-            canary.compare(&target)
-        });
-        verified.canary = Some(returned.await?);
+        let files = vec![canary.file.clone()];
+        let back = retriever.bring(&canary.snapshot, files).await?;
+        let sha256 = back.first().and_then(|file| file.sha256.as_ref());
+        verified.canary = Some(canary.compare(sha256));
     }
     Ok((verified, snapshot))
-}
-
-async fn workplace(
-    files: &[File],
-    canary: Option<&Canary>,
-    interrupts: &mut Interrupts,
-) -> Result<Workplace> {
-    let needed = files.iter().map(|file| file.size).sum::<u64>()
-        + canary.map_or(0, |canary| canary.file.size);
-    interrupts
-        .unless(async { Workplace::open(&std::env::temp_dir(), needed) })
-        .await
-}
-
-async fn restore_to(
-    target: &Path,
-    snapshot: &str,
-    files: &[File],
-    repository: &Repository<'_>,
-    run: &mut Run,
-    interrupts: &mut Interrupts,
-) -> Result<()> {
-    let mut args: Vec<OsString> = vec![
-        "restore".into(),
-        snapshot.into(),
-        "--target".into(),
-        target.into(),
-        // Not every file system takes them, and nobody else may write some of them.
-        "--exclude-xattr=*".into(),
-    ];
-    args.extend(files.iter().map(|file| choice::include(&file.path).into()));
-    run.restic(args, repository, interrupts)
-        .await
-        .map_err(|error| said_by("restic restore", error))
-}
-
-/// Reads files, which may hang, in a thread of its own.
-async fn comparing<T: Send + 'static>(
-    interrupts: &mut Interrupts,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T> {
-    let system = |source| Error::System {
-        what: "comparing files",
-        source,
-    };
-    interrupts
-        .unless(async {
-            timeout(COMPARING, spawn_blocking(work))
-                .await
-                .map_err(|_| system(std::io::ErrorKind::TimedOut.into()))?
-                .map_err(|error| system(error.into()))
-        })
-        .await
 }
 
 /// Keeps one of the files that are equal as the next run's canary; that it cannot be kept is no failure.

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::supervise::{Streamed, exit_code};
+use crate::supervise::{Stop, Streamed, exit_code};
 
 /// So many unreadable files are named; the rest is counted.
 const NAMED_FILES: usize = 50;
@@ -222,8 +222,10 @@ impl Findings {
     /// sources without any file, which is what a mistyped host directory looks like in a container, and snapshots or
     /// packs that the storage does not let it remove.
     pub fn judge(&self, streamed: &Streamed) -> Result<()> {
-        if let Some(signal) = streamed.interrupted {
-            return Err(Error::Interrupted { signal });
+        match streamed.stopped {
+            Some(Stop::Signal(signal)) => return Err(Error::Interrupted { signal }),
+            Some(Stop::Silence(after)) => return Err(Error::NoAnswer { after }),
+            None => (),
         }
         if let Some(signal) = streamed
             .status

@@ -111,7 +111,7 @@ impl Repository<'_> {
         remarks.lines().for_each(|line| findings.read(line));
         findings.judge(&Streamed {
             status,
-            interrupted: None,
+            stopped: None,
         })
     }
 }

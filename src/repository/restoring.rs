@@ -255,6 +255,7 @@ impl Repository<'_> {
             interrupts,
             Grace::new(self.settings.stop_grace).restic(),
             &mut Output::unseen(&mut both),
+            None,
         )
         .await?;
         findings.judge(&streamed)

@@ -119,7 +119,7 @@ impl Repository<'_> {
         remarks.lines().for_each(|line| findings.read(line));
         findings.judge(&Streamed {
             status: answer.status,
-            interrupted: None,
+            stopped: None,
         })?;
         Count::read(&String::from_utf8_lossy(&answer.stdout)).ok_or_else(|| Error::Restic {
             code: 1,

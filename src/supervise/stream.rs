@@ -1,6 +1,7 @@
 //! One run of a program whose output is shown as it comes and kept, bounded, for a report.
 //!
-//! Both of its streams are one pipe, so that their order is the program's own.
+//! Both of its streams are one pipe, so that their order is the program's own; but for a program that writes no text to
+//! its standard output: that goes, as it is, to who takes it.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -130,100 +131,198 @@ impl Tail {
 pub struct Streamed {
     /// Its exit status.
     pub status: ExitStatus,
-    /// The signal that made us end it.
-    pub interrupted: Option<Signal>,
+    /// Why we ended it, where we did.
+    pub stopped: Option<Stop>,
+}
+
+/// Why a program is ended by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// We got this signal.
+    Signal(Signal),
+    /// Nothing came of its content for so long.
+    Silence(Duration),
+}
+
+/// What a program writes to its standard output, where that is no text but the content of a file.
+pub struct Content<'a> {
+    /// Takes it piece by piece; it is never held whole.
+    pub take: &'a mut dyn FnMut(&[u8]),
+    /// For so long nothing may come.
+    pub silence: Duration,
 }
 
 /// Runs a program to its end; shows its output as it comes, and gives each line to who looks for facts, secrets replaced.
 ///
 /// A signal is passed on as SIGINT, on which restic releases its lock; what is left after `grace` is killed. A second
-/// signal kills at once.
+/// signal kills at once. Of a program that writes a content only its standard error is shown; its silence ends it too.
 pub async fn stream(
     invocation: &Invocation,
     redactor: &mut Redactor,
     interrupts: &mut Interrupts,
     grace: Duration,
     output: &mut Output<'_>,
+    content: Option<&mut Content<'_>>,
 ) -> Result<Streamed> {
-    let (reader, mut child) = spawn(invocation)?;
-    let mut reader =
-        pipe::Receiver::from_owned_fd(reader.into()).map_err(|source| Error::System {
-            what: "reading the output of a program",
-            source,
-        })?;
-    let mut buffer = vec![0; PIPE];
-    let mut ending: Option<Ending> = None;
-    let mut open = true;
-    let status = loop {
-        let kill_at = ending
-            .as_ref()
-            .map_or_else(far_away, |ending| ending.kill_at);
-        tokio::select! {
-            biased;
-            signal = interrupts.next() => {
-                // The first asks, the second does not.
-                let how = if ending.is_none() { Signal::SIGINT } else { Signal::SIGKILL };
-                signal_group(&child, how);
-                ending.get_or_insert(Ending { signal, kill_at: Instant::now() + grace });
-            }
-            () = tokio::time::sleep_until(kill_at), if ending.is_some() => {
-                signal_group(&child, Signal::SIGKILL);
-                break child.wait().await;
-            }
-            status = child.wait() => break status,
-            // Last, or a flood of output would put off everything else; and while it ends too,
-            // for a program that cannot write cannot clean up.
-            read = reader.read(&mut buffer), if open => match read {
-                Ok(0) | Err(_) => open = false,
-                Ok(length) => output.take(&redactor.push(&buffer[..length])),
-            },
-        }
-    };
-    let status = status.map_err(|source| Error::System {
-        what: "waiting for a program",
-        source,
-    })?;
-    let until = Instant::now() + LAST_WORDS;
-    let mut left = PIPE;
-    while left > 0
-        && let Ok(Ok(length @ 1..)) = timeout_at(until, reader.read(&mut buffer)).await
-    {
-        output.take(&redactor.push(&buffer[..length]));
-        left = left.saturating_sub(length);
-    }
-    output.take(&redactor.finish());
-    output.finish_line();
-    Ok(Streamed {
-        status,
-        interrupted: ending.map(|ending| ending.signal),
-    })
+    let started = Started::new(invocation.command(true), content.is_some())
+        .map_err(|source| invocation.cannot_start(source))?;
+    started
+        .follow(redactor, interrupts, grace, output, content)
+        .await
 }
 
-fn spawn(invocation: &Invocation) -> Result<(std::io::PipeReader, Child)> {
-    let pipe = || {
-        let (reader, writer) = std::io::pipe()?;
-        Ok((reader, writer.try_clone()?, writer))
-    };
-    let (reader, stdout, stderr) = pipe().map_err(|source| Error::System {
-        what: "making a pipe",
-        source,
-    })?;
-    // The command is a temporary: dropped here, it closes our copies of the pipe's writing end.
-    let child = invocation
-        .command(true)
-        .stdout(stdout)
-        .stderr(stderr)
-        .spawn();
-    Ok((
-        reader,
-        child.map_err(|source| invocation.cannot_start(source))?,
-    ))
+/// A program and what we read of it.
+struct Started {
+    child: Child,
+    text: Reading,
+    content: Reading,
+}
+
+impl Started {
+    fn new(mut command: tokio::process::Command, writes_content: bool) -> std::io::Result<Self> {
+        let (text, stderr) = std::io::pipe()?;
+        let (content, stdout) = if writes_content {
+            let (content, stdout) = std::io::pipe()?;
+            (Reading::new(content)?, stdout)
+        } else {
+            (Reading::ended(), stderr.try_clone()?)
+        };
+        Ok(Self {
+            // Dropped at the end of this, the command closes our copies of the pipes' writing ends.
+            child: command.stdout(stdout).stderr(stderr).spawn()?,
+            text: Reading::new(text)?,
+            content,
+        })
+    }
+
+    async fn follow(
+        mut self,
+        redactor: &mut Redactor,
+        interrupts: &mut Interrupts,
+        grace: Duration,
+        output: &mut Output<'_>,
+        mut content: Option<&mut Content<'_>>,
+    ) -> Result<Streamed> {
+        let silence = content.as_ref().map(|content| content.silence);
+        let mut take = |piece: &[u8]| {
+            if let Some(content) = &mut content {
+                (content.take)(piece);
+            }
+        };
+        let mut last_piece = Instant::now();
+        let mut ending: Option<Ending> = None;
+        let status = loop {
+            let kill_at = ending
+                .as_ref()
+                .map_or_else(far_away, |ending| ending.kill_at);
+            let silent_at = silence.map_or_else(far_away, |silence| last_piece + silence);
+            tokio::select! {
+                biased;
+                signal = interrupts.next() => {
+                    // The first asks, the second does not.
+                    let how = if ending.is_none() { Signal::SIGINT } else { Signal::SIGKILL };
+                    signal_group(&self.child, how);
+                    ending.get_or_insert(Ending::new(Stop::Signal(signal), grace));
+                }
+                () = tokio::time::sleep_until(kill_at), if ending.is_some() => {
+                    signal_group(&self.child, Signal::SIGKILL);
+                    break self.child.wait().await;
+                }
+                status = self.child.wait() => break status,
+                // Last, or a flood of output would put off everything else; and while it ends too,
+                // for a program that cannot write cannot clean up.
+                piece = self.text.next(), if self.text.is_open() => output.take(&redactor.push(piece)),
+                piece = self.content.next(), if self.content.is_open() => {
+                    last_piece = Instant::now();
+                    take(piece);
+                }
+                () = tokio::time::sleep_until(silent_at), if silence.is_some() && ending.is_none() => {
+                    signal_group(&self.child, Signal::SIGINT);
+                    let stop = Stop::Silence(silence.unwrap_or_default());
+                    ending = Some(Ending::new(stop, grace));
+                }
+            }
+        };
+        let status = status.map_err(|source| Error::System {
+            what: "waiting for a program",
+            source,
+        })?;
+        let until = Instant::now() + LAST_WORDS;
+        self.content.rest(until, take).await;
+        let say = |piece: &[u8]| output.take(&redactor.push(piece));
+        self.text.rest(until, say).await;
+        output.take(&redactor.finish());
+        output.finish_line();
+        Ok(Streamed {
+            status,
+            stopped: ending.map(|ending| ending.stop),
+        })
+    }
+}
+
+/// The reading end of a pipe of a program.
+struct Reading {
+    /// `None` from its end on.
+    pipe: Option<pipe::Receiver>,
+    buffer: Vec<u8>,
+}
+
+impl Reading {
+    fn new(pipe: std::io::PipeReader) -> std::io::Result<Self> {
+        Ok(Self {
+            pipe: Some(pipe::Receiver::from_owned_fd(pipe.into())?),
+            buffer: vec![0; PIPE],
+        })
+    }
+
+    fn ended() -> Self {
+        Self {
+            pipe: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// The next piece; an empty one at its end.
+    async fn next(&mut self) -> &[u8] {
+        let Some(pipe) = &mut self.pipe else {
+            return &[];
+        };
+        let length = pipe.read(&mut self.buffer).await.unwrap_or(0);
+        if length == 0 {
+            self.pipe = None;
+        }
+        &self.buffer[..length]
+    }
+
+    /// What an ended program has left in it.
+    async fn rest(&mut self, until: Instant, mut take: impl FnMut(&[u8])) {
+        let mut left = PIPE;
+        while left > 0
+            && let Ok(piece @ [_, ..]) = timeout_at(until, self.next()).await
+        {
+            take(piece);
+            left = left.saturating_sub(piece.len());
+        }
+    }
 }
 
 /// A run that was asked to end.
 struct Ending {
-    signal: Signal,
+    stop: Stop,
     kill_at: Instant,
+}
+
+impl Ending {
+    fn new(stop: Stop, grace: Duration) -> Self {
+        Self {
+            stop,
+            kill_at: Instant::now() + grace,
+        }
+    }
 }
 
 /// A moment that does not come.
@@ -291,7 +390,65 @@ impl<'a> Output<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Tail;
+    use super::*;
+
+    /// A shell script whose standard output is a content: how it ended, the content, and the lines of its standard error.
+    async fn content_of(script: &str, silence: Duration) -> (Streamed, Vec<u8>, Vec<String>) {
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", script]).process_group(0);
+        let (mut taken, mut lines, mut tail) = (Vec::new(), Vec::new(), Tail::new(1024));
+        let mut look = |line: &str| lines.push(line.to_owned());
+        let mut content = Content {
+            take: &mut |piece| taken.extend_from_slice(piece),
+            silence,
+        };
+        let streamed = Started::new(command, true)
+            .unwrap()
+            .follow(
+                &mut Redactor::new(["s3cret".to_owned()]),
+                &mut Interrupts::new().unwrap(),
+                Duration::from_secs(10),
+                &mut Output::new(&mut tail, &mut look),
+                Some(&mut content),
+            )
+            .await
+            .unwrap();
+        (streamed, taken, lines)
+    }
+
+    #[tokio::test]
+    async fn a_content_is_taken_as_it_is_and_apart_from_the_words() {
+        // More than a pipe holds, its last piece written at the very end; a secret in it is none.
+        let script = "echo the s3cret >&2; head -c 300000 /dev/zero; echo s3cret; echo end >&2";
+        let (streamed, content, lines) = content_of(script, Duration::from_mins(1)).await;
+        assert!(streamed.status.success());
+        assert_eq!(streamed.stopped, None);
+        assert_eq!(content.len(), 300_007);
+        assert!(content.ends_with(b"\0s3cret\n"));
+        assert_eq!(lines, ["the [redacted]", "end"]);
+    }
+
+    #[tokio::test]
+    async fn a_content_that_stands_still_ends_the_program() {
+        let silence = Duration::from_millis(300);
+        let (streamed, content, lines) = content_of(
+            "echo begun; while :; do echo busy >&2; sleep 0.1; done",
+            silence,
+        )
+        .await;
+        assert_eq!(streamed.stopped, Some(Stop::Silence(silence)));
+        assert!(!streamed.status.success());
+        assert_eq!(content, b"begun\n");
+        assert_eq!(lines[0], "busy");
+    }
+
+    #[tokio::test]
+    async fn a_content_that_goes_on_is_waited_for_however_long_it_takes() {
+        let script = "for n in 0 1 2 3 4 5 6 7 8 9; do echo $n; sleep 0.35; done";
+        let (streamed, content, _) = content_of(script, Duration::from_secs(3)).await;
+        assert_eq!(streamed.stopped, None);
+        assert_eq!(content.len(), 20);
+    }
 
     #[test]
     fn the_tail_keeps_the_end_in_bounded_memory() {

@@ -1,6 +1,7 @@
 //! `verify`: what it finds, and what it leaves behind, which is nothing.
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -334,6 +335,116 @@ fn one_file_comes_back_at_the_next_run_whatever_became_of_its_source() {
     let fourth = installation.run(["verify"]).ok();
     assert!(verdict(&fourth).ends_with(" equal"));
     assert!(verdict(&fourth).contains(", the canary of 20"));
+}
+
+/// More than `verify` restores to a folder.
+const LARGE: usize = 201_000_000;
+
+/// A snapshot whose only files are a large one, with each sign of a pattern of restic's in its name, and an empty one.
+fn large_backed_up() -> Installation {
+    let installation = Installation::new();
+    installation.write_random("d[u]mp *?\\ $HOME; na\u{ef}ve", LARGE);
+    installation.write("empty", "");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    installation
+}
+
+#[test]
+fn where_all_files_are_large_one_is_streamed_and_no_room_is_asked_for() {
+    let healthchecks = Healthchecks::start();
+    let installation = large_backed_up()
+        .env("VERIFY_CHECK_URL", &healthchecks.url_for_containers())
+        .with(["--tmpfs=/tmp:size=32m,mode=1777"]);
+    let server = installation.server();
+    let list = server.exec(["restic", "snapshots", "--json"]).ok();
+    let list: serde_json::Value = serde_json::from_str(list.stdout.trim()).expect("JSON");
+    let id = list[0]["short_id"].as_str().expect("an id");
+    let equal =
+        format!("{CHECK_OK}1 large file of snapshot {id} read back whole and equal (191.6 MiB)");
+    let first = server.exec(["verify"]).ok();
+    assert_eq!(verdict(&first), equal);
+    // Nobody has seen the content.
+    let said = format!(
+        "cloud-backup: reading back /backup/dir1/d[u]mp *?\\ $HOME; na\u{ef}ve of snapshot {id} (191.6 MiB)\n"
+    );
+    assert!(first.stdout.ends_with(&said), "{}", first.stdout);
+    assert!(healthchecks.last_body().ends_with(&said));
+
+    // Damaged in its middle, with the size and the time that it had. The canary comes back beside it, as it was.
+    let file = installation.source().join("d[u]mp *?\\ $HOME; na\u{ef}ve");
+    let time = fs::metadata(&file).and_then(|found| found.modified());
+    let mut damaged = fs::File::options().write(true).open(&file).expect("a file");
+    damaged
+        .seek(SeekFrom::Start(LARGE as u64 / 2))
+        .and_then(|_| damaged.write_all(b"damaged!"))
+        .and_then(|()| damaged.set_modified(time?))
+        .expect("a damaged file");
+    let second = server.exec(["verify"]).code(65);
+    assert_eq!(second.stdout.matches(&said).count(), 2);
+    let body = healthchecks.last_body();
+    let lines: Vec<&str> = body.lines().collect();
+    assert_eq!(
+        lines[0],
+        "Verification failed: 1 restored file is not what was backed up:"
+    );
+    assert_eq!(
+        lines[2],
+        format!(
+            "  /backup/dir1/d[u]mp *?\\ $HOME; na\u{ef}ve of snapshot {id} differs from its source, which has the same \
+             size and time"
+        )
+    );
+    assert!(!lines[3].starts_with("  "), "{body}");
+}
+
+#[test]
+fn a_large_file_that_is_damaged_in_the_repository_is_named_with_what_restic_says() {
+    let installation = large_backed_up();
+    let server = installation.server();
+    damage_a_pack(&server);
+    // A part of the packs that has none.
+    let names = server.shell("ls /home/user/storage/data/*").ok().stdout;
+    let is_empty = |part: &u32| {
+        !names
+            .lines()
+            .any(|name| name.starts_with(&format!("{:02x}", part - 1)))
+    };
+    let part = (1..=256).find(is_empty).expect("an empty part");
+    server
+        .exec(["verify", &format!("--read-data-subset={part}/256")])
+        .code(1)
+        .says("no errors were found")
+        .says("Verification failed: restic dump of /backup/dir1/d[u]mp *?\\ $HOME; na\u{ef}ve: cannot dump file: ");
+}
+
+#[test]
+fn an_interrupted_stream_leaves_nothing_and_no_restic() {
+    let installation = large_backed_up();
+    let server = installation.server();
+    let rclone = server.pid("rclone", "serve");
+    let job = server.spawn_exec([], ["verify", "--read-data-subset=1/256"]);
+    // Halted as soon as restic is at it, rclone gives no more.
+    let halt = format!(
+        "until cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -q -e ' [d]ump --quiet'; do sleep 0.01; done 2>/dev/null; \
+         kill -s STOP {rclone}"
+    );
+    server.shell(&format!("timeout 60 sh -c \"{halt}\"")).ok();
+    server.kill("TERM", server.pid("verify", "read-data-subset"));
+    let end = ended("the verification", job);
+    assert_eq!(end.code, 130, "{}", end.all());
+    assert!(
+        end.stdout
+            .contains("\ncloud-backup: reading back /backup/dir1/d[u]mp "),
+        "{}",
+        end.all()
+    );
+    assert_eq!(server.pids("restic", ""), [0_u32; 0]);
+    assert_eq!(left(&server), "");
+    server.kill("CONT", rclone);
+    server
+        .exec(["verify"])
+        .ok()
+        .says("1 large file of snapshot ");
 }
 
 /// A job in the middle of its restore: rclone is halted as soon as the temporary folder is there.

@@ -1,4 +1,4 @@
-//! Which files are restored: some of all, by chance, within bounds; the list of them may be of any length.
+//! Which files are brought back: some of all, by chance, within bounds; the list of them may be of any length.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use jiff::SignedDuration;
 
 use crate::repository::{File, Snapshot};
 
+use super::retrieval::{RESTORED, STREAMED, Way};
+
 /// What was not backed up for so long before the newest snapshot was made is not backed up any more: a run a week is the
 /// least that is looked after.
 const CURRENT: SignedDuration = SignedDuration::from_hours(8 * 24);
 
-/// So many files at most.
+/// So many files are restored at most.
 const FILES: usize = 20;
-/// So many bytes at most, in all.
-const BYTES: u64 = 200 * 1000 * 1000;
 
 /// A choice on its way.
 #[derive(Debug)]
 pub(super) struct Choice {
-    /// Each with the same chance: reservoir sampling.
-    chosen: Vec<File>,
-    seen: u64,
+    restored: Reservoir,
+    /// One, for where there are none to restore.
+    streamed: Reservoir,
     /// A file to look out for.
     wanted: Option<File>,
     is_seen: bool,
@@ -29,8 +29,8 @@ pub(super) struct Choice {
 impl Choice {
     pub(super) fn new(wanted: Option<File>) -> Self {
         Self {
-            chosen: Vec::new(),
-            seen: 0,
+            restored: Reservoir::new(FILES),
+            streamed: Reservoir::new(1),
             wanted,
             is_seen: false,
         }
@@ -42,32 +42,61 @@ impl Choice {
             self.is_seen = true;
         }
         // An empty file proves nothing; a name that is no text is not in the list as it is.
-        let proves = (1..=BYTES).contains(&file.size);
+        let proves = (1..=STREAMED).contains(&file.size);
         if !proves || file.path.contains(char::REPLACEMENT_CHARACTER) {
             return;
         }
-        self.seen += 1;
-        if self.chosen.len() < FILES {
-            self.chosen.push(file);
-        } else if let Ok(place) = usize::try_from(fastrand::u64(..self.seen))
-            && let Some(chosen) = self.chosen.get_mut(place)
-        {
-            *chosen = file;
+        match Way::of(file.size) {
+            Way::Restored => self.restored.see(file),
+            Way::Streamed => self.streamed.see(file),
         }
     }
 
     /// The choice, in an order of chance, and whether the wanted file is in the list.
-    pub(super) fn chosen(mut self) -> (Vec<File>, bool) {
-        fastrand::shuffle(&mut self.chosen);
-        let mut left = BYTES;
-        self.chosen.retain(|file| {
+    pub(super) fn chosen(self) -> (Vec<File>, bool) {
+        let mut chosen = self.restored.drawn;
+        fastrand::shuffle(&mut chosen);
+        let mut left = RESTORED;
+        chosen.retain(|file| {
             let fits = file.size <= left;
             if fits {
                 left -= file.size;
             }
             fits
         });
-        (self.chosen, self.is_seen)
+        if chosen.is_empty() {
+            chosen = self.streamed.drawn;
+        }
+        (chosen, self.is_seen)
+    }
+}
+
+/// So many of all that it sees, each with the same chance: reservoir sampling.
+#[derive(Debug)]
+struct Reservoir {
+    room: usize,
+    drawn: Vec<File>,
+    seen: u64,
+}
+
+impl Reservoir {
+    fn new(room: usize) -> Self {
+        Self {
+            room,
+            drawn: Vec::new(),
+            seen: 0,
+        }
+    }
+
+    fn see(&mut self, file: File) {
+        self.seen += 1;
+        if self.drawn.len() < self.room {
+            self.drawn.push(file);
+        } else if let Ok(place) = usize::try_from(fastrand::u64(..self.seen))
+            && let Some(drawn) = self.drawn.get_mut(place)
+        {
+            *drawn = file;
+        }
     }
 }
 
@@ -85,18 +114,6 @@ pub(super) fn newest(snapshots: impl IntoIterator<Item = Snapshot>) -> Vec<Snaps
         .into_values()
         .filter(|snapshot| last.is_some_and(|last| last.duration_since(snapshot.time) <= CURRENT))
         .collect()
-}
-
-/// The option by which restic restores exactly this file: its patterns are those of Go's `filepath.Match`.
-pub(super) fn include(path: &str) -> String {
-    let mut option = "--include=".to_owned();
-    for char in path.chars() {
-        if matches!(char, '\\' | '*' | '?' | '[' | ']') {
-            option.push('\\');
-        }
-        option.push(char);
-    }
-    option
 }
 
 #[cfg(test)]
@@ -124,7 +141,8 @@ mod tests {
         let files = [
             file("/a", 1),
             file("/empty", 0),
-            file("/huge", BYTES + 1),
+            file("/large", RESTORED + 1),
+            file("/huge", STREAMED + 1),
             file("/odd\u{fffd}", 1),
             file("/b", 2),
         ];
@@ -152,9 +170,39 @@ mod tests {
     }
 
     #[test]
+    fn where_all_files_are_large_one_is_chosen_each_with_the_same_chance() {
+        let mut files: Vec<File> = (0..4)
+            .map(|n| file(&format!("/{n}"), RESTORED + 1))
+            .collect();
+        files[3].size = STREAMED;
+        files.push(file("/huge", STREAMED + 1));
+        files.push(file("/empty", 0));
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for _ in 0..1000 {
+            let [chosen] = &chosen(&files)[..] else {
+                panic!("one");
+            };
+            *counts.entry(chosen.path.clone()).or_default() += 1;
+        }
+        // 250 times each in the mean, with a standard deviation below 14.
+        assert_eq!(counts.len(), 4);
+        for (path, count) in counts {
+            assert!((110..390).contains(&count), "{path}: {count}");
+        }
+    }
+
+    #[test]
+    fn where_none_is_small_enough_none_is_chosen() {
+        assert_eq!(
+            chosen(&[file("/huge", STREAMED + 1), file("/empty", 0)]),
+            []
+        );
+    }
+
+    #[test]
     fn all_together_fit_into_the_bound() {
         let files: Vec<File> = (0..FILES)
-            .map(|n| file(&format!("/{n}"), BYTES / 4))
+            .map(|n| file(&format!("/{n}"), RESTORED / 4))
             .collect();
         let chosen = chosen(&files);
         assert_eq!(chosen.len(), 4);
@@ -197,13 +245,5 @@ mod tests {
         };
         assert_eq!(ids(snapshots.into()), ["4", "2"]);
         assert_eq!(ids(Vec::new()), [""; 0]);
-    }
-
-    #[test]
-    fn a_name_is_no_pattern() {
-        assert_eq!(
-            include("/d[1]*/a\\b? $HOME"),
-            r"--include=/d\[1\]\*/a\\b\? $HOME"
-        );
     }
 }

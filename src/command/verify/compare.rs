@@ -1,17 +1,18 @@
-//! A restored file beside its source: equal, different, or not to be compared, because the source is not what it was.
+//! A file that came back beside its source: equal, different, or not to be compared, because the source is not what it was.
 
-use std::fs::{File as Opened, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use nix::fcntl::OFlag;
-use ring::digest::{Context, SHA256};
 
 use crate::repository::File;
 
-/// A file that was restored.
+use super::hash::Hash;
+use super::retrieval::{Retrieved, below};
+
+/// A file that was brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Compared {
     pub file: File,
@@ -25,7 +26,7 @@ pub(super) enum Outcome {
     Equal { sha256: String },
     /// The source has not changed since, and it is not the same.
     Different,
-    /// restic left it out, or it has another size than in the snapshot.
+    /// It did not come back, or not with the size that it has in the snapshot.
     NotWhole,
     /// The source was written since the backup.
     ChangedSince,
@@ -35,18 +36,16 @@ pub(super) enum Outcome {
     Unreadable,
 }
 
-/// Compares a file of a snapshot of these paths, restored to this folder.
-pub(super) fn with_source(file: File, restored: &Path, paths: &[String]) -> Compared {
+/// Compares a file of a snapshot of these paths.
+pub(super) fn with_source(retrieved: Retrieved, paths: &[String]) -> Compared {
+    let Retrieved { file, sha256 } = retrieved;
     let source = source(&file.path, paths);
-    let outcome = compare(&file, &below(restored, &file.path), &source);
+    let outcome = compare(&file, sha256, &source);
     Compared { file, outcome }
 }
 
-fn compare(file: &File, restored: &Path, source: &Path) -> Outcome {
-    let is_whole = restored
-        .symlink_metadata()
-        .is_ok_and(|found| found.is_file() && found.len() == file.size);
-    let Some(ours) = is_whole.then(|| sha256(restored).ok()).flatten() else {
+fn compare(file: &File, ours: Option<String>, source: &Path) -> Outcome {
+    let Some(ours) = ours else {
         return Outcome::NotWhole;
     };
     match unchanged(file, source) {
@@ -54,11 +53,11 @@ fn compare(file: &File, restored: &Path, source: &Path) -> Outcome {
         Ok(false) => return Outcome::ChangedSince,
         Err(error) => return unknown(&error),
     }
-    let theirs = match sha256(source) {
-        Ok(theirs) => theirs,
+    let theirs = match Hash::of(source) {
+        Ok(theirs) => theirs.of_whole(file.size),
         Err(error) => return unknown(&error),
     };
-    if ours == theirs {
+    if theirs.as_ref() == Some(&ours) {
         return Outcome::Equal { sha256: ours };
     }
     // It may have been written while it was read.
@@ -84,33 +83,6 @@ fn unchanged(file: &File, source: &Path) -> io::Result<bool> {
 fn mtime(found: &Metadata) -> Option<Timestamp> {
     let nanoseconds = i32::try_from(found.mtime_nsec()).ok()?;
     Timestamp::new(found.mtime(), nanoseconds).ok()
-}
-
-/// The hash of a file's content, in hexadecimal digits.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    // What took the place of a file since must not make us wait.
-    let mut file: Opened = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
-        .open(path)?;
-    let mut hash = Context::new(&SHA256);
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => hash.update(&buffer[..length]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => (),
-            Err(error) => return Err(error),
-        }
-    }
-    let digest = hash.finish();
-    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    Ok(digits.collect::<Vec<_>>().concat())
-}
-
-/// Where a file of a snapshot is below the folder that it was restored to.
-pub(super) fn below(folder: &Path, path: &str) -> PathBuf {
-    folder.join(path.trim_start_matches('/'))
 }
 
 /// The source of a file of a snapshot of these paths.

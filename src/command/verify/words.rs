@@ -2,6 +2,7 @@
 
 use super::canary::Returned;
 use super::compare::{Compared, Outcome};
+use super::retrieval::{STREAMED, Way};
 use crate::restore::shown;
 use crate::size::bytes;
 
@@ -12,9 +13,9 @@ pub(super) struct Verified {
     subset: String,
     /// The snapshot, by its short id.
     snapshot: String,
-    /// The files that were restored.
+    /// The files that were brought back, all on the same way.
     pub files: Vec<Compared>,
-    /// The file of the last run, where there was one to restore.
+    /// The file of the last run, where there was one to bring back.
     pub canary: Option<Returned>,
 }
 
@@ -31,9 +32,12 @@ impl Verified {
     /// The files that are not what was backed up, each with what is wrong.
     pub(super) fn wrong(&self) -> Vec<String> {
         let files = self.files.iter().filter_map(|compared| {
-            let wrong = match compared.outcome {
-                Outcome::Different => "differs from its source, which has the same size and time",
-                Outcome::NotWhole => "was not restored whole",
+            let wrong = match (&compared.outcome, Way::of(compared.file.size)) {
+                (Outcome::Different, _) => {
+                    "differs from its source, which has the same size and time"
+                }
+                (Outcome::NotWhole, Way::Restored) => "was not restored whole",
+                (Outcome::NotWhole, Way::Streamed) => "did not come back whole",
                 _ => return None,
             };
             let path = shown(&compared.file.path);
@@ -57,7 +61,7 @@ impl Verified {
             format!("Verified {remote}: check ok"),
             format!("{} of the data read", share(&self.subset)),
         ];
-        parts.push(self.restored());
+        parts.push(self.brought_back());
         let others = [
             (Outcome::ChangedSince, "changed since"),
             (Outcome::GoneSince, "gone since"),
@@ -76,26 +80,32 @@ impl Verified {
         parts.join(", ")
     }
 
-    fn restored(&self) -> String {
+    fn brought_back(&self) -> String {
         let snapshot = &self.snapshot;
-        if self.files.is_empty() {
-            return format!("snapshot {snapshot} has no file to restore (of 1 byte to 200 MB)");
-        }
+        let Some(first) = self.files.first() else {
+            let most = STREAMED / 1_000_000_000;
+            return format!("snapshot {snapshot} has no file to restore (of 1 byte to {most} GB)");
+        };
+        let way = Way::of(first.file.size);
+        let came = match way {
+            Way::Restored => "restored",
+            Way::Streamed => "read back whole",
+        };
         let is_equal = |outcome: &Outcome| matches!(outcome, Outcome::Equal { .. });
         let equal = self.count(is_equal);
         let all: u64 = self.files.iter().map(|compared| compared.file.size).sum();
         if equal == 0 {
             return format!(
-                "{} of snapshot {snapshot} restored ({}) and none could be compared",
-                files(self.files.len()),
+                "{} of snapshot {snapshot} {came} ({}) and none could be compared",
+                files(self.files.len(), way),
                 bytes(all)
             );
         }
         let sizes = self.files.iter().filter(|file| is_equal(&file.outcome));
         let size: u64 = sizes.map(|compared| compared.file.size).sum();
         format!(
-            "{} of snapshot {snapshot} restored and equal ({})",
-            files(equal),
+            "{} of snapshot {snapshot} {came} and equal ({})",
+            files(equal, way),
             bytes(size)
         )
     }
@@ -106,11 +116,13 @@ impl Verified {
     }
 }
 
-fn files(count: usize) -> String {
-    match count {
-        1 => "1 file".to_owned(),
-        n => format!("{n} files"),
-    }
+fn files(count: usize, way: Way) -> String {
+    let large = match way {
+        Way::Restored => "",
+        Way::Streamed => "large ",
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {large}file{plural}")
 }
 
 /// `5%`, `1/10` and `500M` as a sentence has them.
@@ -203,8 +215,34 @@ mod tests {
         );
         let verdict = verified(&[]).verdict("/store/");
         assert!(
-            verdict.ends_with("snapshot 1a2b3c4d has no file to restore (of 1 byte to 200 MB)"),
+            verdict.ends_with("snapshot 1a2b3c4d has no file to restore (of 1 byte to 10 GB)"),
             "{verdict}"
+        );
+    }
+
+    #[test]
+    fn that_a_large_file_was_streamed_is_said() {
+        let large = |outcome| {
+            let mut all = verified(&[outcome]);
+            all.files[0].file.size = 2_300_000_000;
+            all
+        };
+        let verdict = large(equal()).verdict("/store/");
+        assert!(
+            verdict
+                .ends_with("1 large file of snapshot 1a2b3c4d read back whole and equal (2.1 GiB)"),
+            "{verdict}"
+        );
+        let verdict = large(Outcome::ChangedSince).verdict("/store/");
+        assert!(
+            verdict.ends_with(
+                "1 large file of snapshot 1a2b3c4d read back whole (2.1 GiB) and none could be compared, 1 changed since"
+            ),
+            "{verdict}"
+        );
+        assert_eq!(
+            large(Outcome::NotWhole).wrong(),
+            ["/d/0 of snapshot 1a2b3c4d did not come back whole"]
         );
     }
 

@@ -25,9 +25,8 @@ pub(super) struct Workplace {
 }
 
 impl Workplace {
-    /// Makes one in this folder where it has room for so many bytes; removes those that killed runs have left.
+    /// Makes one in this folder where it has room for so many bytes.
     pub(super) fn open(within: &Path, bytes: u64) -> Result<Self> {
-        remove_left(within);
         let failed = |source| Error::Volume {
             path: within.to_owned(),
             source,
@@ -87,8 +86,8 @@ pub(super) fn open_up(folder: &Path) {
     }
 }
 
-/// A folder whose lock is free belongs to nobody any more.
-fn remove_left(within: &Path) {
+/// Removes what killed runs have left: a folder whose lock is free belongs to nobody any more.
+pub(super) fn remove_left(within: &Path) {
     let is_ours = |entry: &DirEntry| {
         let name = entry.file_name();
         let is_ours =
@@ -141,6 +140,7 @@ mod tests {
         set_permissions(left.join("files"), PermissionsExt::from_mode(0o500)).unwrap();
         create_dir_all(within.path().join("cloud-backup-other")).unwrap();
         let first = Workplace::open(within.path(), 1).unwrap();
+        remove_left(within.path());
         assert!(!left.exists());
         let second = Workplace::open(within.path(), 1).unwrap();
         assert!(first.folder.path().exists());

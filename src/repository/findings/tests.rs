@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use super::*;
 
@@ -15,7 +16,7 @@ fn read(output: &str) -> Findings {
 fn judged(output: &str, code: i32) -> Result<()> {
     read(output).judge(&Streamed {
         status: ExitStatus::from_raw(code << 8),
-        interrupted: None,
+        stopped: None,
     })
 }
 
@@ -211,19 +212,25 @@ fn code_3_without_a_backup_is_a_snapshot_that_was_not_removed() {
 }
 
 #[test]
-fn a_signal_that_we_did_not_send_is_told_as_such() {
+fn a_signal_that_we_did_not_send_is_told_as_such_and_so_is_why_we_sent_one() {
     let killed = Streamed {
         status: ExitStatus::from_raw(9),
-        interrupted: None,
+        stopped: None,
     };
     let error = Findings::default().judge(&killed).unwrap_err();
     assert_eq!(error.exit_code(), 137);
     let stopped = Streamed {
-        interrupted: Some(Signal::SIGTERM),
+        stopped: Some(Stop::Signal(Signal::SIGTERM)),
         ..killed
     };
     let error = Findings::default().judge(&stopped).unwrap_err();
     assert_eq!(error.exit_code(), 130);
+    let silent = Streamed {
+        stopped: Some(Stop::Silence(Duration::from_mins(30))),
+        ..stopped
+    };
+    let error = Findings::default().judge(&silent).unwrap_err();
+    assert_eq!(error.to_string(), "the server gave no answer within 30m");
 }
 
 #[test]
