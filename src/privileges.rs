@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nix::unistd::{User, geteuid};
+use nix::unistd::{AccessFlags, User, access, geteuid};
 
 use crate::error::Error;
 use crate::settings::Environment;
@@ -23,6 +23,25 @@ pub fn user_name(environment: &Environment) -> String {
         .map(str::to_owned)
         .or_else(|| Some(User::from_uid(geteuid()).ok()??.name))
         .unwrap_or_else(|| geteuid().to_string())
+}
+
+/// Whose home a command has that somebody else than the image's user runs, where nothing can be kept in it: Docker takes it
+/// from the user's entry in /etc/passwd, and makes up `/` for a number without one.
+#[must_use]
+pub fn strange_home(environment: &Environment) -> Option<String> {
+    let user = User::from_name(environment.get(USER_VARIABLE)?).ok()??;
+    let home = environment.home();
+    let is_strange =
+        geteuid() != user.uid && home != user.dir && access(&home, AccessFlags::W_OK).is_err();
+    is_strange.then(|| {
+        format!(
+            "is {} for uid {}, and not the volume: run this as {name} (docker exec -u {name}; user = {name} in the schedule \
+             file)",
+            home.display(),
+            geteuid(),
+            name = user.name
+        )
+    })
 }
 
 /// Replaces this process by the same command of the image's user, where it is root's; returns only what went wrong.

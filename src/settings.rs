@@ -16,6 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Error, Result};
 use crate::log::{Format, Logging};
+use crate::privileges;
 use crate::trust::Trust;
 
 mod checks;
@@ -185,6 +186,9 @@ impl Settings {
 
         let mut warnings = Vec::new();
         let environment = Environment::new(vars);
+        if let Some(message) = privileges::strange_home(&environment) {
+            problems.push(Problem::new("HOME", message));
+        }
         let destination = destination::parse(raw.destination.as_deref(), &mut problems);
         let given = Given {
             raw: &raw,

@@ -25,6 +25,14 @@ pub enum Trouble {
         /// The issuer of the settings.
         wanted: String,
     },
+    /// The login was saved under another name than the one that is set.
+    #[error("the login is saved as {saved}, and OIDC_ACCOUNT is {wanted}")]
+    OtherAccount {
+        /// The account of the saved login.
+        saved: String,
+        /// `OIDC_ACCOUNT`
+        wanted: String,
+    },
     /// Who keeps the login was started before the settings were changed.
     #[error("the running server was started with other settings than this command: {variables}")]
     OtherSettings {
@@ -187,6 +195,7 @@ impl Trouble {
             Self::NoLogin
             | Self::WrongPassword
             | Self::OtherIssuer { .. }
+            | Self::OtherAccount { .. }
             | Self::OtherSettings { .. }
             | Self::ProviderUntrusted { .. }
             | Self::StsUntrusted { .. }
@@ -252,6 +261,7 @@ impl Trouble {
             Self::NoLogin
             | Self::WrongPassword
             | Self::OtherIssuer { .. }
+            | Self::OtherAccount { .. }
             | Self::OtherSettings { .. }
             | Self::ProviderUntrusted { .. }
             | Self::StsUntrusted { .. }
@@ -274,6 +284,9 @@ impl Trouble {
             Self::OtherIssuer { .. } => {
                 "Correct OIDC_ISSUER, or log in there: docker compose run --rm cloud-backup config --force"
             }
+            Self::OtherAccount { .. } => {
+                "Correct OIDC_ACCOUNT, or log in anew under that name: docker compose run --rm cloud-backup config --force"
+            }
             Self::OtherSettings { .. } => {
                 "For the server to take the present ones: docker compose up -d --force-recreate; then try again."
             }
@@ -288,7 +301,8 @@ impl Trouble {
                 "It is started again by itself. If this stays: docker compose restart cloud-backup"
             }
             Self::ProviderUnreachable { .. } | Self::ProviderFailing { .. } => {
-                "Nothing to do if it comes back: it is tried again. Else check OIDC_ISSUER and the network of this machine."
+                "When it is back the server goes on by itself; another command is to be typed again. If this stays, check \
+                 OIDC_ISSUER and the network of this machine."
             }
             Self::LoginEnded { .. } => "Log in again: docker compose run --rm cloud-backup reauth",
             // It keeps a login that works again, and else makes one, also the first.
@@ -318,7 +332,8 @@ impl Trouble {
                 "Nothing was changed. Begin again: a new code is shown, and for how long it is good."
             }
             Self::StsUnreachable { .. } | Self::StsFailing { .. } => {
-                "Nothing to do if it comes back: it is tried again. Else check S3_ENDPOINT and the network of this machine."
+                "When it is back the server goes on by itself; another command is to be typed again. If this stays, check \
+                 S3_ENDPOINT and the network of this machine."
             }
             Self::TokenRefused { .. } => "Check OIDC_ISSUER and OIDC_AUDIENCE.",
             Self::RoleRefused { .. } => {

@@ -12,6 +12,10 @@ fn troubles() -> Vec<Trouble> {
             saved: text(),
             wanted: text(),
         },
+        Trouble::OtherAccount {
+            saved: text(),
+            wanted: text(),
+        },
         Trouble::Agent { detail: text() },
         Trouble::NoToken { detail: text() },
         Trouble::ProviderUnreachable {

@@ -198,7 +198,7 @@ impl Staged {
     /// Puts this login in the place of the one in use, in one step.
     pub fn commit(self, about: &About) -> Result<()> {
         let link = self.store.link();
-        let commit = || {
+        let commit = || -> io::Result<()> {
             let file = self.folder.path().join("login.json");
             write_whole(&file, serde_json::to_string(about)?.as_bytes())?;
             let id = Uuid::new_v4().to_string();
@@ -210,7 +210,9 @@ impl Staged {
             symlink(Path::new("logins").join(&id), &aside)?;
             fs::rename(&aside, &link)?;
             fs::File::open(&self.store.root)?.sync_all()?;
-            self.store.sweep(&logins)
+            // The new login is in its place. An agent that still writes to the old one leaves that for the next change.
+            let _ = self.store.sweep(&logins);
+            Ok(())
         };
         commit().map_err(|source| Error::Volume {
             path: link.clone(),

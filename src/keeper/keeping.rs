@@ -103,9 +103,15 @@ impl Due {
         match (&status.trouble, status.valid(now)) {
             (None, Some(credentials)) => Self::At(renewal_time(credentials, now)),
             (None, None) => Self::After(pause(failures.max(1), LONGEST_PAUSE)),
-            (Some(Trouble::NoLogin | Trouble::WrongPassword | Trouble::OtherIssuer { .. }), _) => {
-                Self::WithAnotherLogin
-            }
+            (
+                Some(
+                    Trouble::NoLogin
+                    | Trouble::WrongPassword
+                    | Trouble::OtherIssuer { .. }
+                    | Trouble::OtherAccount { .. },
+                ),
+                _,
+            ) => Self::WithAnotherLogin,
             (Some(trouble), _) if trouble.needs_a_person() => Self::After(PAUSE_FOR_A_PERSON),
             (Some(_), Some(credentials)) => {
                 // At the latest when they end, from when on it is tried more often.

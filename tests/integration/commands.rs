@@ -177,6 +177,25 @@ fn a_job_without_a_user_line_runs_as_the_user_and_leaves_no_file_of_root() {
 }
 
 #[test]
+fn another_user_hears_who_may_use_the_volume() {
+    let installation = Installation::new();
+    let server = installation.server();
+    for user in ["--user=1001", "--user=nobody", "--user=www-data"] {
+        for command in [
+            &["backup", "/backup/dir1"][..],
+            &["status"],
+            &["restic", "snapshots"],
+        ] {
+            let exec = [&["exec", user, &server.id], command].concat();
+            docker(exec)
+                .code(78)
+                .says(": HOME is /")
+                .says(" and not the volume: run this as user (docker exec -u user; user = user in the schedule file)");
+        }
+    }
+}
+
+#[test]
 fn restic_ends_with_its_own_exit_codes() {
     let installation = Installation::new();
     installation.write("file", "content");

@@ -113,6 +113,7 @@ fn a_login_that_does_not_work() {
     let other = Rig::get().realm("{}");
     let issuer = format!("OIDC_ISSUER={}", other.issuer());
     doctor(&idle, [&*issuer]).found(["login-issuer"]);
+    doctor(&idle, ["OIDC_ACCOUNT=second"]).found(["login-account"]);
     // A look makes no bucket: the second one finds the same.
     let slip = format!("S3_BUCKET={}-slip", alice.user());
     for _ in 0..2 {

@@ -65,6 +65,7 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Named {
         Trouble::NoLogin => ("no-login", NO_WAY),
         Trouble::WrongPassword => ("login-password", NO_WAY),
         Trouble::OtherIssuer { .. } => ("login-issuer", NO_WAY),
+        Trouble::OtherAccount { .. } => ("login-account", NO_WAY),
         Trouble::OtherSettings { .. } => (
             "server-settings",
             "The server still works with the old ones, and jobs beside it fail.",

@@ -147,10 +147,27 @@ fn look_at(file: &Path) -> Result<(), Trouble> {
         Ok(_) => Err(Trouble::LoginEnded {
             detail: format!("{} is damaged", file.display()),
         }),
-        Err(error) if io::Error::kind(&error) == io::ErrorKind::NotFound => Err(Trouble::NoLogin),
+        Err(error) if io::Error::kind(&error) == io::ErrorKind::NotFound => Err(not_there(file)),
         Err(error) => Err(Trouble::Agent {
             detail: error.to_string(),
         }),
+    }
+}
+
+/// No account of this name: the login may have another one.
+fn not_there(file: &Path) -> Trouble {
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let others = file
+        .parent()
+        .and_then(|folder| fs_err::read_dir(folder).ok());
+    let other = others.into_iter().flatten().flatten().find_map(|entry| {
+        let is_account =
+            entry.file_type().is_ok_and(|kind| kind.is_file()) && look_at(&entry.path()).is_ok();
+        is_account.then(|| name(&entry.path())).flatten()
+    });
+    match (other, name(file)) {
+        (Some(saved), Some(wanted)) => Trouble::OtherAccount { saved, wanted },
+        _ => Trouble::NoLogin,
     }
 }
 
@@ -197,6 +214,22 @@ mod tests {
         let account = parse(PRINTED).unwrap();
         let shown = format!("{account:?}");
         assert!(!shown.contains("def") && !shown.contains("ghi"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn an_account_of_another_name_is_told_and_other_files_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::fs::create_dir(file("issuer.config.d")).unwrap();
+        std::fs::write(file("oidc-agent.log"), "started\nended\n").unwrap();
+        assert_eq!(check_file(&file("second")).await, Err(Trouble::NoLogin));
+        std::fs::write(file("infncloud"), FILE).unwrap();
+        let other = Trouble::OtherAccount {
+            saved: "infncloud".to_owned(),
+            wanted: "second".to_owned(),
+        };
+        assert_eq!(check_file(&file("second")).await, Err(other));
+        assert_eq!(check_file(&file("infncloud")).await, Ok(()));
     }
 
     #[tokio::test]

@@ -22,8 +22,8 @@ fn a_provider_that_is_asked_tells_the_end_and_else_it_is_estimated() {
 
     let not_known = |why: &str| {
         format!(
-            "Check of the login failed: the login service {} {why}\nNothing to do if it comes back: it is tried again. Else \
-             check OIDC_ISSUER and the network of this machine.\nA refresh has worked; only when the login ends is not \
+            "Check of the login failed: the login service {} {why}\nWhen it is back the server goes on by itself; another \
+             command is to be typed again. If this stays, check OIDC_ISSUER and the network of this machine.\nA refresh has worked; only when the login ends is not \
              known.\n",
             scene.realm.issuer()
         )

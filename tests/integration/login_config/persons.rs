@@ -136,6 +136,25 @@ fn a_login_at_another_issuer_than_the_one_that_is_set_is_told_as_that() {
 }
 
 #[test]
+fn a_login_under_another_name_than_the_one_that_is_set_is_kept_and_told_as_that() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let login = only_login(&alice);
+    let second = ["--env=OIDC_ACCOUNT=second"];
+    for command in ["config", "reauth", "check-refresh-token"] {
+        typed(&alice, second, [command])
+            .code(78)
+            .says("the login is saved as infncloud, and OIDC_ACCOUNT is second\n")
+            .says("config --force");
+    }
+    assert_eq!((only_login(&alice), realm.count("device")), (login, 1));
+    alice.run(["check-refresh-token"]).ok();
+    typed(&alice, second, ["config", "--force"]).ok();
+    typed(&alice, second, ["check-refresh-token"]).ok();
+    alice.run(["config"]).code(78);
+}
+
+#[test]
 fn where_nobody_has_written_down_whose_login_it_is_its_token_or_the_settings_tell() {
     let (realm, alice) = approving();
     alice.log_in().ok();

@@ -106,6 +106,10 @@ fn of_the_login() -> Vec<Finding> {
             saved: text(IAM),
             wanted: text("https://iam.example.org/"),
         },
+        Trouble::OtherAccount {
+            saved: text("infncloud"),
+            wanted: text("second"),
+        },
         Trouble::Agent {
             detail: text("it ended with code 1"),
         },
