@@ -2,8 +2,8 @@
 //!
 //! The protocol: restic's "REST Backend" reference (HEAD /config; GET /keys/ with the version 2 media type).
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -29,6 +29,12 @@ struct ListedFile {
     size: u64,
 }
 
+/// Where the server behind this socket leaves what its storage has complained of.
+#[must_use]
+pub fn complaints(socket: &Path) -> PathBuf {
+    socket.with_extension("complaint")
+}
+
 /// A REST server that serves one repository.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -36,6 +42,7 @@ pub struct Endpoint {
     client: reqwest::Client,
     login: Option<(String, String)>,
     restic_url: String,
+    complaints: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -46,6 +53,7 @@ impl Endpoint {
             "http://localhost".to_owned(),
             restic_url,
             access,
+            Some(complaints(&path)),
             |builder| builder.unix_socket(path),
         )
     }
@@ -54,13 +62,14 @@ impl Endpoint {
     pub fn loopback(port: u16, access: &Access) -> Result<Self> {
         let url = format!("http://127.0.0.1:{port}");
         let restic_url = format!("rest:{url}/");
-        Self::new(url, restic_url, access, |builder| builder)
+        Self::new(url, restic_url, access, None, |builder| builder)
     }
 
     fn new(
         url: String,
         restic_url: String,
         access: &Access,
+        complaints: Option<PathBuf>,
         reach: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self> {
         let login = match access {
@@ -83,7 +92,21 @@ impl Endpoint {
             client,
             login,
             restic_url,
+            complaints,
         })
+    }
+
+    /// What the storage has said last of a request that failed, in rclone's words, since then; as far as that is known here.
+    #[must_use]
+    pub fn complaint(&self, since: SystemTime) -> Option<String> {
+        let file = self.complaints.as_ref()?;
+        let written = std::fs::metadata(file).and_then(|meta| meta.modified());
+        // A file has the time of the kernel's last tick.
+        if written.ok()? + Duration::from_millis(50) < since {
+            return None;
+        }
+        let said = std::fs::read_to_string(file).ok()?;
+        Some(said).filter(|said| !said.is_empty())
     }
 
     /// The repository as restic takes it.
@@ -130,25 +153,25 @@ impl Endpoint {
     }
 
     async fn has_config(&self) -> Result<bool> {
+        let begun = SystemTime::now();
         match self.ask(Method::HEAD, "config").await?.status() {
             StatusCode::OK => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
-            status => Err(refused(status, "the config")),
+            status => Err(self.refused(status, "the config", begun)),
         }
     }
 
     /// How many files of a kind (`keys`, `snapshots`) are listed.
     pub async fn count(&self, kind: &'static str) -> Result<usize> {
+        let begun = SystemTime::now();
         let answer = self.ask(Method::GET, &format!("{kind}/")).await?;
         if answer.status() != StatusCode::OK {
-            return Err(refused(
-                answer.status(),
-                if kind == "keys" {
-                    "the list of keys"
-                } else {
-                    "the list of snapshots"
-                },
-            ));
+            let what = if kind == "keys" {
+                "the list of keys"
+            } else {
+                "the list of snapshots"
+            };
+            return Err(self.refused(answer.status(), what, begun));
         }
         let body = answer
             .bytes()
@@ -180,6 +203,18 @@ impl Endpoint {
         tokio::time::timeout(deadline, sum).await.ok().flatten()
     }
 
+    fn refused(&self, status: StatusCode, what: &'static str, begun: SystemTime) -> Error {
+        match status {
+            StatusCode::UNAUTHORIZED => Error::Unauthorised,
+            StatusCode::FORBIDDEN => Error::StorageForbidden { what },
+            status => Error::StorageFailing {
+                status: status.as_u16(),
+                what,
+                complaint: self.complaint(begun),
+            },
+        }
+    }
+
     async fn ask(&self, method: Method, resource: &str) -> Result<reqwest::Response> {
         self.request(method, resource)
             .send()
@@ -196,17 +231,6 @@ impl Endpoint {
             Some((username, password)) => request.basic_auth(username, Some(password)),
             None => request,
         }
-    }
-}
-
-fn refused(status: StatusCode, what: &'static str) -> Error {
-    match status {
-        StatusCode::UNAUTHORIZED => Error::Unauthorised,
-        StatusCode::FORBIDDEN => Error::StorageForbidden { what },
-        status => Error::StorageFailing {
-            status: status.as_u16(),
-            what,
-        },
     }
 }
 

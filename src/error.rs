@@ -180,12 +180,17 @@ pub enum Error {
         after: Duration,
     },
     /// The server answers, the storage behind it does not work.
-    #[error("the storage does not work: the server answered {status} for {what}")]
+    #[error(
+        "the storage does not work: {}",
+        of_storage(&format!("the server answered {status} for {what}"), complaint.as_ref())
+    )]
     StorageFailing {
         /// The HTTP status.
         status: u16,
         /// The resource that was asked for.
         what: &'static str,
+        /// What the storage has said, where that is known.
+        complaint: Option<String>,
     },
     /// The storage refuses the credentials.
     #[error("the storage refuses access: the server answered 403 for {what}")]
@@ -257,6 +262,12 @@ pub enum Error {
         /// The files, each with what is wrong.
         files: Vec<String>,
     },
+    /// restic ended well, and has not copied what was asked for.
+    #[error("nothing was copied: {why}")]
+    NothingCopied {
+        /// What restic was asked for and has not found.
+        why: String,
+    },
     /// There is nothing of this host that could be restored.
     #[error(
         "no snapshot of the host {host} is in the repository{}",
@@ -314,12 +325,14 @@ pub enum Error {
         signal: Signal,
     },
     /// restic failed in another way.
-    #[error("{message}")]
+    #[error("{}", said(message, complaint.as_ref()))]
     Restic {
         /// restic's exit code.
         code: u8,
         /// restic's own words.
         message: String,
+        /// What the storage has said, where it was the storage that failed, and that is known.
+        complaint: Option<String>,
     },
     /// A restore that does not begin, or has not restored all.
     #[error(transparent)]
@@ -335,6 +348,25 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What the storage has complained of before what came of it here.
+fn of_storage(here: &str, complaint: Option<&String>) -> String {
+    complaint.map_or_else(
+        || here.to_owned(),
+        |complaint| format!("{complaint} ({here})"),
+    )
+}
+
+/// restic's words; where it was the storage that failed, with that before them.
+pub(crate) fn said(message: &str, complaint: Option<&String>) -> String {
+    match complaint {
+        Some(_) => format!(
+            "the storage does not work: {}",
+            of_storage(message, complaint)
+        ),
+        None => message.to_owned(),
+    }
 }
 
 impl Error {
@@ -367,7 +399,7 @@ impl Error {
             | Self::ConfigMissing { .. } => 10,
             Self::Locked { .. } => 11,
             Self::WrongPassword | Self::NoKeys => 12,
-            Self::Unequal { .. } | Self::NoSnapshot { .. } => 65,
+            Self::Unequal { .. } | Self::NoSnapshot { .. } | Self::NothingCopied { .. } => 65,
             Self::ServerFailed { .. }
             | Self::NoAnswer { .. }
             | Self::StorageFailing { .. }

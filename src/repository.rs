@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use secrecy::{ExposeSecret, SecretString};
@@ -40,6 +40,8 @@ pub use retention::{Retention, Surplus};
 const HOST: &str = "RESTIC_HOST";
 /// What restic's variables of the repository that is copied from begin with.
 const OF_SOURCE: &str = "RESTIC_FROM_";
+/// What restic says of a request that the server has refused, whatever the reason.
+const REFUSED: &str = "HTTP response (";
 /// A short restic command (init, unlock, cat config) may take this long.
 const SHORT_RUN: Duration = Duration::from_mins(2);
 
@@ -246,6 +248,7 @@ impl<'a> Repository<'a> {
         let config: Config = serde_json::from_str(json).map_err(|_| Error::Restic {
             code: 1,
             message: "restic cat config gives no repository id".to_owned(),
+            complaint: None,
         })?;
         Ok(config.id)
     }
@@ -317,6 +320,7 @@ impl<'a> Repository<'a> {
         let mut look = |line: &str| findings.read(line);
         let mut output = Output::new(tail, &mut look);
         let grace = Grace::new(self.settings.stop_grace).restic();
+        let begun = SystemTime::now();
         let streamed = stream(
             &self.invocation(args.iter().cloned()),
             redactor,
@@ -326,7 +330,32 @@ impl<'a> Repository<'a> {
             content,
         )
         .await?;
-        transcript.findings.judge(&streamed)
+        self.complained(transcript.findings.judge(&streamed), begun)
+    }
+
+    /// What its own storage has complained of since then.
+    #[must_use]
+    pub fn complaint(&self, since: SystemTime) -> Option<String> {
+        self.endpoint.complaint(since)
+    }
+
+    /// The end of a run of restic that began then, with what the storage has complained of where restic tells that alone.
+    fn complained(&self, end: Result<()>, begun: SystemTime) -> Result<()> {
+        match end {
+            Err(Error::Restic {
+                code,
+                message,
+                complaint: None,
+            }) if message.contains(REFUSED) => {
+                let of_source = || self.source?.complaint(begun);
+                Err(Error::Restic {
+                    code,
+                    message,
+                    complaint: self.complaint(begun).or_else(of_source),
+                })
+            }
+            end => end,
+        }
     }
 
     /// Runs restic for its output, remarks included, which is read whole; an error carries restic's last words.
@@ -363,6 +392,7 @@ impl<'a> Repository<'a> {
         } else {
             expression.stdout_capture().stderr_capture()
         };
+        let begun = SystemTime::now();
         let run = move || -> std::io::Result<Option<std::process::Output>> {
             let handle = expression.start()?;
             let output = handle.wait_timeout(deadline)?.cloned();
@@ -385,10 +415,11 @@ impl<'a> Repository<'a> {
         // What is no remark is not read where remarks have a stream of their own: it may be one line of megabytes.
         let said = if remarks { text.lines() } else { aside.lines() };
         said.for_each(|line| findings.read(line));
-        findings.judge(&Streamed {
+        let end = findings.judge(&Streamed {
             status: output.status,
             stopped: None,
-        })?;
+        });
+        self.complained(end, begun)?;
         Ok((text, aside))
     }
 }

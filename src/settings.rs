@@ -208,7 +208,7 @@ impl Settings {
                 .as_ref()
                 .and_then(|place| place.login.as_ref())
                 .is_some_and(|login| login.service.is_none()),
-            &mut problems,
+            &mut warnings,
         );
         let stop_grace = parse_grace(raw.stop_grace.as_deref(), &mut problems);
         let logging = parse_logging(&raw, &mut problems);

@@ -10,10 +10,10 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::error::{Error, Result};
 use crate::settings::{Access, Settings};
-use crate::supervise::{Invocation, Service, State};
+use crate::supervise::{Invocation, Lines, Service, State};
 use crate::volume::Volume;
 
 pub mod bucket;
@@ -96,14 +96,21 @@ impl Server {
                 serve(settings, &rclone, &addresses),
                 settings.environment.redactor(),
                 passage.is_none().then(|| socket.clone()),
-                EMPTY_LISTING,
+                Lines {
+                    no_news: EMPTY_LISTING,
+                    complaints: Some(endpoint::complaints(&socket)),
+                },
             ),
             guarded: guarded_port.map(|port| {
                 Service::start(
                     append_only(serve(settings, &rclone, &[port])),
                     settings.environment.redactor(),
                     None,
-                    EMPTY_LISTING,
+                    // It is for strangers, whose errors are no job's.
+                    Lines {
+                        no_news: EMPTY_LISTING,
+                        complaints: None,
+                    },
                 )
             }),
             endpoint: Endpoint::socket(socket, &settings.rest.access)?,

@@ -23,7 +23,7 @@ mod stream;
 mod tokens;
 
 pub use redact::Redactor;
-pub use service::{Service, State};
+pub use service::{Lines, Service, State};
 pub use stream::{Content, Interrupts, Output, Stop, Streamed, Tail, stream};
 pub use tokens::without_tokens;
 

@@ -4,7 +4,7 @@
 //! The first is read as every job does it, through the running server; the second through an rclone of this run's own.
 
 use std::ffi::OsString;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 use crate::repository::{Figures, Repository};
@@ -38,8 +38,13 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             async |endpoint, interrupts| {
                 let copies = repository.copying_to(&second, endpoint)?;
                 prepare(&copies, &id, run, interrupts).await?;
-                // Whose failure it is from here on restic alone knows.
-                Ok(copy(&copies, run, interrupts).await)
+                // Whose failure it is from here on is known where the second storage has complained.
+                let begun = SystemTime::now();
+                let end = copy(&copies, repository, run, interrupts).await;
+                Ok(end.map_err(|error| match copies.complaint(begun) {
+                    Some(_) => at_second(error, &second),
+                    None => error,
+                }))
             },
         )
         .await
@@ -69,11 +74,26 @@ async fn prepare(
     run.unlock_left(copies, interrupts).await
 }
 
-async fn copy(copies: &Repository<'_>, run: &mut Run, interrupts: &mut Interrupts) -> Result<()> {
+async fn copy(
+    copies: &Repository<'_>,
+    first: &Repository<'_>,
+    run: &mut Run,
+    interrupts: &mut Interrupts,
+) -> Result<()> {
     let extent = async || Ok(copies.extent(COUNTING).await);
     let before = interrupts.unless(extent()).await?;
     run.restic_unlocking(copies, interrupts).await?;
     let after = interrupts.unless(extent()).await?;
+    if let Some(ignored) = run.ignored() {
+        return Err(Error::NothingCopied {
+            why: format!("there is no snapshot {ignored}"),
+        });
+    }
+    if after.0 == Some(0) && interrupts.unless(has_snapshots(first)).await? {
+        return Err(Error::NothingCopied {
+            why: "no snapshot is one of those that are asked for".to_owned(),
+        });
+    }
     let added = before.1.zip(after.1);
     let added = added.map(|(before, after)| after.saturating_sub(before));
     run.count(Figures {
@@ -82,6 +102,11 @@ async fn copy(copies: &Repository<'_>, run: &mut Run, interrupts: &mut Interrupt
     });
     run.succeed(verdict(copies.remote(), (before.0, after.0), added));
     Ok(())
+}
+
+async fn has_snapshots(repository: &Repository<'_>) -> Result<bool> {
+    let (count, _) = repository.extent(COUNTING).await;
+    Ok(count.is_some_and(|count| count > 0))
 }
 
 /// By what the lists of the second destination told before and after.

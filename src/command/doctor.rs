@@ -57,6 +57,9 @@ const NOBODY: &str = "nobody logs in: a service client gets the tokens";
 const NO_LOGIN: &str = "the login does not work";
 const NO_VOLUME: &str = "the volume cannot be used";
 
+/// A wrong one is a warning among the settings, and told where the quota is.
+const QUOTA: &str = "QUOTA";
+
 pub(super) async fn run(json: bool) -> Result<u8> {
     let environment = Environment::from_vars(settings::variables());
     let ledger = Ledger::new(json, environment.redactor());
@@ -91,10 +94,13 @@ async fn without_settings(
     ledger.tell("mounts", mounts::look(None).await);
     let (urls, wrong) = Checks::read(settings::variables());
     let trust = environment.trust().unwrap_or_default();
-    ledger.tell(
-        "healthchecks",
-        checks::look(&urls, &wrong, None, &trust).await,
-    );
+    if urls.all().next().is_none() && wrong.is_empty() {
+        // Those of the schedule file are not read.
+        ledger.pass(&["healthchecks"], NO_SETTINGS);
+    } else {
+        let asked = checks::look(&urls, &wrong, None, &trust);
+        ledger.tell("healthchecks", asked.await);
+    }
     let rest = ["volume", "schedule"].into_iter().chain(OF_LOGIN);
     let rest = rest.chain(OF_STORAGE).chain(["versions", "quota"]);
     ledger.pass(&rest.collect::<Vec<_>>(), NO_SETTINGS);
@@ -254,7 +260,7 @@ async fn beside(
     // What is wrong with the second destination is told as that.
     let second = second::problems(settings);
     let mut wrong = settings.warnings.clone();
-    wrong.retain(|problem| !second.contains(problem));
+    wrong.retain(|problem| !second.contains(problem) && problem.variable() != QUOTA);
     let asked = checks::look(&settings.checks, &wrong, plan, &settings.trust);
     ledger.tell("healthchecks", asked.await);
     ledger.tell("versions", versions::look(settings, volume).await);
@@ -264,6 +270,9 @@ async fn beside(
 async fn quota_look(settings: &Settings, volume: Option<&Volume>, used: Option<u64>) -> Look {
     if settings.destination == Destination::Copy && settings.login.is_none() {
         return Look::passed("QUOTA is that of the first destination");
+    }
+    if let Some(problem) = (settings.warnings.iter()).find(|problem| problem.variable() == QUOTA) {
+        return Look::found(Finding::Setting(problem.to_string()));
     }
     if settings.quota.is_none() {
         return Look::passed("no quota is known: QUOTA is not set");

@@ -346,6 +346,11 @@ impl Run {
         self.notes.push(self.transcript.redactor.text(text));
     }
 
+    /// The first snapshot that restic was asked for and has not found.
+    pub(super) fn ignored(&self) -> Option<&str> {
+        self.transcript.findings.ignored()
+    }
+
     /// The verdict, where the run ends well.
     pub(super) fn succeed(&mut self, verdict: String) {
         self.success = Some(verdict);

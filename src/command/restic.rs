@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::time::SystemTime;
 
 use crate::error::Result;
 use crate::plan::restic_reports;
@@ -48,7 +49,13 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
             if removes_stale_locks(&args) {
                 repository.exclude_others()?;
             }
+            let begun = SystemTime::now();
             let code = pass_through::run(&repository.invocation(args.clone()), interrupts).await?;
+            if code != 0
+                && let Some(complaint) = repository.complaint(begun)
+            {
+                crate::log::say(format_args!("cloud-backup: the storage says: {complaint}"));
+            }
             // The repository that the user has made is the one to find from now on.
             if code == 0
                 && is_init

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::Restore;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, said};
 use crate::log::say;
 use crate::repository::{Amount, Overwrite, Plan, Repository, Snapshot};
 use crate::restore::{Failures, Refusal};
@@ -80,9 +80,13 @@ fn told(error: Error, wish: &Restore, settings: &Settings) -> Error {
             instead_of: None,
         }
         .into(),
-        Error::Restic { code, message } => Refusal::Restic {
+        Error::Restic {
             code,
             message,
+            complaint,
+        } => Refusal::Restic {
+            code,
+            message: said(&message, complaint.as_ref()),
             line: None,
         }
         .into(),
@@ -196,8 +200,13 @@ impl Work<'_> {
             in_the_way.look(Path::new(&folder));
         });
         match interrupts.unless(walk).await {
-            Err(Error::Restic { code, message }) => Err(Error::Restic {
+            Err(Error::Restic {
                 code,
+                message,
+                complaint,
+            }) => Err(Error::Restic {
+                code,
+                complaint,
                 message: format!(
                     "its folders cannot be listed to see what is in their place ({message}); --overwrite if-changed, or a \
                      new folder, needs no list"
@@ -263,9 +272,13 @@ impl Work<'_> {
                     .map(Overwrite::as_str),
             }
             .into()),
-            Err(Error::Restic { code, message }) => Err(Refusal::Restic {
+            Err(Error::Restic {
                 code,
                 message,
+                complaint,
+            }) => Err(Refusal::Restic {
+                code,
+                message: said(&message, complaint.as_ref()),
                 line: Some(again::after_failures(
                     wish,
                     choice.snapshot,

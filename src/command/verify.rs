@@ -98,9 +98,14 @@ async fn check(
 /// restic's last words with what it was asked for: here it is asked for several things.
 fn said_by(whom: &str, error: Error) -> Error {
     match error {
-        Error::Restic { code, message } => Error::Restic {
+        Error::Restic {
+            code,
+            message,
+            complaint,
+        } => Error::Restic {
             code,
             message: format!("{whom}: {message}"),
+            complaint,
         },
         other => other,
     }

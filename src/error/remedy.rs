@@ -12,6 +12,10 @@ use crate::reading::Reading;
 const LINE: &str = "run --rm cloud-backup ";
 const LINE_AT_SECOND: &str = "run --rm -e DESTINATION=copy cloud-backup ";
 
+/// Where the storage has told what is wrong with it.
+const CHECK_STORAGE: &str = "Nothing was lost. Check the permissions, the space and the quota there: docker compose run --rm \
+                             cloud-backup doctor";
+
 /// A text with its commands as they are typed on the second destination.
 pub(crate) fn typed_at_second(text: &str) -> String {
     text.replace(LINE, LINE_AT_SECOND)
@@ -27,6 +31,12 @@ impl Error {
             Self::AtSecond { because, .. } => because.remedy_at_second(),
             Self::Restore(refusal) => Some(refusal.remedy()),
             Self::ProbeFailed { place, detail, .. } => Some(place.remedy(detail).into()),
+            Self::Restic {
+                complaint: Some(_), ..
+            }
+            | Self::StorageFailing {
+                complaint: Some(_), ..
+            } => Some(CHECK_STORAGE.into()),
             other => other.fixed_remedy().map(Cow::Borrowed),
         }
     }
@@ -46,6 +56,9 @@ impl Error {
             }
             Self::ServerFailed { .. } => {
                 "Check COPY_REMOTE and the storage; rclone's own words are above.".into()
+            }
+            Self::NoAnswer { .. } => {
+                "Check COPY_REMOTE, and whether its storage can be reached: docker compose run --rm cloud-backup doctor".into()
             }
             Self::NotConfigured { .. } => {
                 "Write the section into that file (docker compose run --rm cloud-backup rclone config) or into .env \
@@ -132,8 +145,11 @@ impl Error {
                  does not exist. Where it is empty for now, put a file in it."
             }
             Self::NotRemoved => "The output names them; the next run tries again.",
-            Self::Unequal { .. } | Self::NoSnapshot { .. } | Self::NoRoom { .. } => {
-                return self.remedy_of_verify();
+            Self::NothingCopied { .. }
+            | Self::Unequal { .. }
+            | Self::NoSnapshot { .. }
+            | Self::NoRoom { .. } => {
+                return self.remedy_of_snapshots();
             }
             Self::WrongPassword => {
                 "Set RESTIC_PASSWORD to the password that the repository was made with; without it the data cannot be read. \
@@ -206,13 +222,17 @@ impl Error {
         })
     }
 
-    /// The same for what only `verify` meets.
-    fn remedy_of_verify(&self) -> Option<&'static str> {
+    /// The same for what `verify` and `copy` do not find.
+    fn remedy_of_snapshots(&self) -> Option<&'static str> {
         Some(match self {
             Self::Unequal { .. } => {
                 "The source was changed without a new time, its disk is failing, or the repository is damaged. Compare the \
                  named files by hand (restic restore), and read all of the data: docker compose run --rm cloud-backup \
                  verify --read-data-subset=100%"
+            }
+            Self::NothingCopied { .. } => {
+                "Correct the options of copy (--host, --tag, --path, IDs). What is there: docker compose run --rm cloud-backup \
+                 restic snapshots"
             }
             Self::NoSnapshot { .. } => {
                 "Set RESTIC_HOST of verify to that of backup, or back up first."

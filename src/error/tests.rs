@@ -69,6 +69,9 @@ fn of_verify() -> Vec<Error> {
         Error::Unequal {
             files: vec!["x".to_owned()],
         },
+        Error::NothingCopied {
+            why: "x".to_owned(),
+        },
         Error::NoSnapshot {
             host: "x".to_owned(),
             others: Vec::new(),
@@ -239,6 +242,7 @@ fn one_of_each() -> Vec<Error> {
         Error::StorageFailing {
             status: 500,
             what: "x",
+            complaint: None,
         },
         Error::StorageForbidden { what: "x" },
         Error::Unauthorised,
@@ -271,10 +275,12 @@ fn one_of_each() -> Vec<Error> {
         Error::Restic {
             code: 1,
             message: text(),
+            complaint: None,
         },
         Error::Restic {
             code: 2,
             message: text(),
+            complaint: None,
         },
         Error::Unhealthy(text()),
         Error::System {

@@ -23,6 +23,8 @@ pub struct Findings {
     unreadable_count: usize,
     damage: Vec<String>,
     not_removed: bool,
+    /// The first snapshot that was asked for by an ID that none has.
+    ignored: Option<String>,
     fatal: Option<String>,
     last_line: Option<String>,
     line_before: Option<String>,
@@ -71,6 +73,12 @@ struct ErrorText {
     message: String,
 }
 
+/// `Ignoring "ffffffff": no matching ID found for prefix "ffffffff"`
+fn ignored(line: &str) -> Option<&str> {
+    let (id, reason) = line.strip_prefix("Ignoring \"")?.split_once("\": ")?;
+    reason.starts_with("no matching ID found").then_some(id)
+}
+
 impl Findings {
     /// Reads one line of the output.
     pub fn read(&mut self, line: &str) {
@@ -91,6 +99,8 @@ impl Findings {
             self.fatal = Some(line.to_owned());
         } else if line.starts_with("unable to remove ") && line.ends_with(" from the repository") {
             self.not_removed = true;
+        } else if let Some(id) = ignored(line) {
+            self.ignored.get_or_insert_with(|| id.to_owned());
         } else if let Some(damage) = damage(line) {
             if self.damage.len() < NAMED_FILES {
                 self.damage.push(damage.to_owned());
@@ -105,6 +115,12 @@ impl Findings {
         } else if !line.trim().is_empty() {
             self.line_before = self.last_line.replace(line.to_owned());
         }
+    }
+
+    /// The first snapshot that was asked for by an ID that none has: restic goes on without it, and ends well.
+    #[must_use]
+    pub fn ignored(&self) -> Option<&str> {
+        self.ignored.as_deref()
     }
 
     fn read_message(&mut self, message: Message) {
@@ -261,6 +277,7 @@ impl Findings {
             code => Err(Error::Restic {
                 code,
                 message: self.last_words(code),
+                complaint: None,
             }),
         }
     }

@@ -84,6 +84,7 @@ fn read(json: &str) -> Result<Vec<Snapshot>> {
         serde_json::from_str(json.trim()).map_err(|_| Error::Restic {
             code: 1,
             message: "restic snapshots gives no list of snapshots".to_owned(),
+            complaint: None,
         })?;
     Ok(snapshots.unwrap_or_default())
 }

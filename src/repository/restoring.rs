@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 
@@ -249,6 +250,7 @@ impl Repository<'_> {
                 say(format_args!("{clear}restic: {}", redactor.text(line)));
             }
         };
+        let begun = SystemTime::now();
         let streamed = stream(
             &self.invocation(args),
             &mut Redactor::new([]),
@@ -258,7 +260,7 @@ impl Repository<'_> {
             None,
         )
         .await?;
-        findings.judge(&streamed)
+        self.complained(findings.judge(&streamed), begun)
     }
 }
 

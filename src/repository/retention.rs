@@ -124,6 +124,7 @@ impl Repository<'_> {
         Count::read(&String::from_utf8_lossy(&answer.stdout)).ok_or_else(|| Error::Restic {
             code: 1,
             message: "restic forget --json gives no list of snapshots".to_owned(),
+            complaint: None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Where the repository is stored: any remote path of rclone, by default the user's bucket at INFN Cloud.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Problem;
 
@@ -37,7 +37,8 @@ impl Remote {
         path.starts_with('/').then(|| Path::new(path))
     }
 
-    /// Whether one of the two lies in the other, or they are the same place, as far as their spelling tells.
+    /// Whether one of the two lies in the other, or they are the same place, as far as their spelling and, of directories,
+    /// the links on the way tell.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         let ((storage, one), (of_other, another)) = (self.parts(), other.parts());
         storage == of_other
@@ -48,16 +49,19 @@ impl Remote {
     }
 
     /// The storage, with `/` at its end where the path begins at its root, and the names of the path.
-    fn parts(&self) -> (String, Vec<&str>) {
-        let (section, path) = match self.directory() {
-            Some(_) => ("", self.0.trim_start_matches(":local:")),
-            None => self.0.rsplit_once(':').unwrap_or(("", &self.0)),
+    fn parts(&self) -> (String, Vec<String>) {
+        let (section, path) = if let Some(directory) = self.directory() {
+            ("", resolved(directory).to_string_lossy().into_owned())
+        } else {
+            let (section, path) = self.0.rsplit_once(':').unwrap_or(("", &self.0));
+            (section, path.to_owned())
         };
         // The paths of an object storage begin at its root either way; those of others may begin at a home folder.
         let is_absolute = path.starts_with('/') || section == DEFAULT_SECTION;
         let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
         let root = if is_absolute { "/" } else { "" };
-        (format!("{section}:{root}"), names.collect())
+        let names = names.map(str::to_owned).collect();
+        (format!("{section}:{root}"), names)
     }
 
     /// The section of `rclone.conf` that the remote needs; `None` for a plain directory or a remote made on the fly.
@@ -228,4 +232,12 @@ fn holds_secret(remote: &str) -> bool {
                 .iter()
                 .any(|mark| name.contains(mark))
         })
+}
+/// The directory without links, as far as it is there already.
+fn resolved(directory: &Path) -> PathBuf {
+    let found = directory.ancestors().find_map(|known| {
+        let rest = directory.strip_prefix(known).ok()?;
+        Some(known.canonicalize().ok()?.join(rest))
+    });
+    found.unwrap_or_else(|| directory.to_owned())
 }

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Invocation, Redactor, end, exit_code};
+use crate::volume::write_whole;
 
 /// The first pause before a restart; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,6 +47,27 @@ pub enum State {
     Ended,
 }
 
+/// What becomes of the lines that it prints, beside our log.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    /// Those with this text in them are logged for debugging only.
+    pub no_news: &'static str,
+    /// The last one that begins with [`COMPLAINT`] is kept in this file.
+    pub complaints: Option<PathBuf>,
+}
+
+/// How rclone begins a line about an error.
+const COMPLAINT: &str = "ERROR :";
+
+impl Lines {
+    /// Keeps it where it is a complaint; where there is no room for it, it stands in the log alone.
+    fn keep(&self, line: &str) {
+        if let (Some(file), Some(complaint)) = (&self.complaints, line.strip_prefix(COMPLAINT)) {
+            let _ = write_whole(file, complaint.trim().as_bytes());
+        }
+    }
+}
+
 /// A running service; dropped, it is killed.
 #[derive(Debug)]
 pub struct Service {
@@ -58,13 +80,13 @@ impl Service {
     /// Starts it, and keeps it running until [`Self::stop`].
     ///
     /// The file of a unix socket that it listens on is removed before each start: one that was killed leaves it
-    /// behind, and the next one could not listen there. Lines with `no_news` in them are logged for debugging only.
+    /// behind, and the next one could not listen there.
     #[must_use]
     pub fn start(
         invocation: Invocation,
         redactor: Redactor,
         socket: Option<PathBuf>,
-        no_news: &'static str,
+        lines: Lines,
     ) -> Self {
         let (state_sender, state) = watch::channel(State::Pending);
         let (stop, stop_receiver) = watch::channel(None);
@@ -72,7 +94,7 @@ impl Service {
             invocation,
             redactor,
             socket,
-            no_news,
+            lines,
             state: state_sender,
             stop: stop_receiver,
         };
@@ -107,7 +129,7 @@ struct Life {
     invocation: Invocation,
     redactor: Redactor,
     socket: Option<PathBuf>,
-    no_news: &'static str,
+    lines: Lines,
     state: watch::Sender<State>,
     stop: watch::Receiver<Option<Duration>>,
 }
@@ -164,7 +186,7 @@ impl Life {
         let stderr = child.stderr.take();
         let mut last_lines = VecDeque::new();
         let grace = {
-            let lines = log_lines(name, stderr, &self.redactor, self.no_news, &mut last_lines);
+            let lines = log_lines(name, stderr, &self.redactor, &self.lines, &mut last_lines);
             tokio::pin!(lines);
             let mut reading = true;
             loop {
@@ -216,17 +238,18 @@ async fn log_lines(
     name: &str,
     stream: Option<impl AsyncRead + Unpin>,
     redactor: &Redactor,
-    no_news: &str,
+    how: &Lines,
     last: &mut VecDeque<String>,
 ) {
     let Some(stream) = stream else { return };
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let line = redactor.text(String::from_utf8_lossy(&line).trim_end());
-        if line.contains(no_news) {
+        if line.contains(how.no_news) {
             tracing::debug!("{name}: {line}");
         } else {
             tracing::info!("{name}: {line}");
+            how.keep(&line);
         }
         if last.len() == LAST_LINES {
             last.pop_front();

@@ -157,11 +157,20 @@ fn what_fails_at_the_second_destination_is_told_as_that_and_fails_no_backup() {
         .code(73)
         .says("/tmp/copies/ is a place in the container, which goes with it");
     server.shell("[ ! -e /tmp/copies ]").ok();
-    // The same place by another name, with the same password.
+    // The same place by another name: by a link, seen at once, and by a remote, seen by the ID.
     server.shell("ln -s storage /home/user/link").ok();
+    for link in ["/home/user/link", "/home/user/link/inner"] {
+        with("COPY_REMOTE", link, &["copy"]).code(78).says(
+            "COPY_REMOTE is where the backups are themselves, or one place lies in the other",
+        );
+    }
     server
         .exec_with(
-            ["--env=COPY_REMOTE=/home/user/link", "--env=COPY_PASSWORD="],
+            [
+                "--env=COPY_REMOTE=same:/home/user/storage",
+                "--env=RCLONE_CONFIG_SAME_TYPE=local",
+                "--env=COPY_PASSWORD=",
+            ],
             ["copy"],
         )
         .code(78)
@@ -173,6 +182,26 @@ fn what_fails_at_the_second_destination_is_told_as_that_and_fails_no_backup() {
     with("COPY_REMOTE", "/home/user/closed", &["copy"])
         .code(69)
         .says("Copy failed: at the second destination /home/user/closed/: ");
+    // There is nothing there, and it is not ours: the storage's own words, and what to do.
+    server.shell("install -d -m 755 /home/user/roots").ok();
+    with("COPY_REMOTE", "/home/user/roots", &["copy"])
+        .code(1)
+        .says(
+            "Copy failed: at the second destination /home/user/roots/: the storage does not work: ",
+        )
+        .says("mkdir /home/user/roots/data: permission denied (create repository at ")
+        .says("Check the permissions, the space and the quota there: docker compose run --rm");
+    // One of ours is not there, or none is what was asked for.
+    with("COPY_REMOTE", "/home/user/copies", &["copy", "ffffffff"])
+        .code(65)
+        .says("Copy failed: nothing was copied: there is no snapshot ffffffff\n");
+    with(
+        "COPY_REMOTE",
+        "/home/user/copies",
+        &["copy", "--host", "nobody"],
+    )
+    .code(65)
+    .says("Copy failed: nothing was copied: no snapshot is one of those that are asked for\n");
 
     server.exec(["copy"]).ok();
     with("COPY_PASSWORD", "another", &["copy"])

@@ -95,6 +95,11 @@ fn from_80_percent_of_the_quota_on_doctor_and_each_backup_warn() {
         .found([])
         .says("0 % of the quota is used (");
     doctor(&server, ["QUOTA=much"]).found(["setting-wrong"]);
+    // It fails no backup.
+    server
+        .exec_with(["--env=QUOTA=200"], ["backup", "/backup/dir1"])
+        .ok()
+        .says("warning: QUOTA is not used, it must be a size such as 200G");
 }
 
 #[test]
