@@ -95,14 +95,9 @@ impl<'a> Neighbour<'a> {
     ///
     /// Of one with other settings only that is told: neither its credentials nor its troubles are ours.
     pub async fn status(self) -> Option<Status> {
-        let told: Status =
-            request(self.volume, reqwest::Method::GET, "status", FIRST_TRY * 2).await?;
-        let variables = match &told.terms {
-            Some(terms) => terms.differences(&Terms::new(self.login, &self.settings.trust)),
-            None => None,
-        };
-        let foreign = match (variables, &told.trouble) {
-            (Some(variables), _) => Some(Trouble::OtherSettings { variables }),
+        let told = self.told().await?;
+        let foreign = match (self.other_terms(&told), &told.trouble) {
+            (Some(other), _) => Some(other),
             (None, Some(trouble)) => self.other_password(trouble).await,
             (None, None) => None,
         };
@@ -118,15 +113,28 @@ impl<'a> Neighbour<'a> {
     }
 
     /// Lets it renew the credentials now, and gives how that ended; `None` as with [`Self::status`].
+    ///
+    /// Its password is judged by that end alone: what it knows from before may be about the login before this one.
     pub async fn renew(self) -> Option<Result<(), Trouble>> {
-        if let Some(trouble @ Trouble::OtherSettings { .. }) = self.status().await?.trouble {
-            return Some(Err(trouble));
+        if let Some(other) = self.other_terms(&self.told().await?) {
+            return Some(Err(other));
         }
         let end = request(self.volume, reqwest::Method::POST, "renew", RENEWAL * 2).await?;
         Some(match end {
             Err(trouble) => Err(self.other_password(&trouble).await.unwrap_or(trouble)),
             Ok(()) => Ok(()),
         })
+    }
+
+    /// What it tells, as it is.
+    async fn told(self) -> Option<Status> {
+        request(self.volume, reqwest::Method::GET, "status", FIRST_TRY * 2).await
+    }
+
+    fn other_terms(self, told: &Status) -> Option<Trouble> {
+        let ours = Terms::new(self.login, &self.settings.trust);
+        let variables = told.terms.as_ref()?.differences(&ours)?;
+        Some(Trouble::OtherSettings { variables })
     }
 
     /// What to tell in place of its wrong password where ours is right.

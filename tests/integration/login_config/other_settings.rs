@@ -99,6 +99,20 @@ fn a_server_with_another_password_is_told_from_a_wrong_one() {
 }
 
 #[test]
+fn a_server_with_the_new_password_takes_the_login_that_is_made_with_it() {
+    let (_realm, alice) = approving();
+    alice.log_in().ok();
+    let alice = alice.env("OIDC_PASSWORD", "another");
+    let server = server_with(&alice, "OIDC_PASSWORD=another");
+    let wrong = "OIDC_PASSWORD is not the password that the login was saved with";
+    server.wait_for("its own trouble", |server| server.logs().contains(wrong));
+    typed(&alice, [], ["config", "--force"])
+        .ok()
+        .says("The running server has taken it.");
+    server.exec(["healthcheck"]).ok();
+}
+
+#[test]
 fn a_certificate_that_is_not_trusted_is_told_as_that_at_once() {
     let (realm, alice) = approving();
     let untrusted = format!(
