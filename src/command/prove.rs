@@ -6,15 +6,18 @@ use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
 use crate::keeper::{Handle, Neighbour};
 use crate::repository::require_to_last;
-use crate::settings::{Login, Settings};
+use crate::settings::{Destination, Login, Settings};
 use crate::storage::probe::{self, Missing};
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
-use crate::volume::Volume;
+use crate::volume::{Holder, Volume};
 
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::copy::at_second;
 use super::device_login::say;
+
+/// For a server that was started before the settings were changed.
+const RECREATE: &str = "For it to take changed ones: docker compose up -d --force-recreate";
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
 ///
@@ -79,20 +82,33 @@ fn end(
     next: &str,
 ) -> Result<()> {
     // Who keeps the login may be a job without a server.
-    let server = volume.server()?.is_some();
-    match (server, taken) {
-        (true, _) if settings.login.is_none() => say(
-            "The running server keeps the settings of its start. For it to take changed ones: docker compose up -d \
-             --force-recreate",
-        ),
-        (true, true) => say("The running server has taken it."),
-        (true, false) => say("The running server takes it by itself."),
-        (false, _) => (),
+    let server = volume.server()?;
+    if let Some(holder) = &server {
+        let works_on = holder.as_ref().and_then(Holder::remote);
+        // The second destination is served by nobody.
+        let elsewhere = works_on.filter(|remote| {
+            settings.destination == Destination::First && *remote != settings.remote.as_str()
+        });
+        let has_taken = if taken {
+            "has taken the login, and "
+        } else {
+            ""
+        };
+        match elsewhere {
+            _ if settings.login.is_none() => say(&format!(
+                "The running server keeps the settings of its start. {RECREATE}"
+            )),
+            Some(remote) => say(&format!(
+                "The running server {has_taken}still works on {remote}: it keeps the settings of its start. {RECREATE}",
+            )),
+            _ if taken => say("The running server has taken it."),
+            _ => say("The running server takes it by itself."),
+        }
     }
     if let Some(expiry) = expiry {
         say(&format!("\nThe login is good until {expiry}."));
     }
-    if !server {
+    if server.is_none() {
         say("\nNext:\n");
         next.lines().for_each(|line| say(&format!("    {line}")));
     }

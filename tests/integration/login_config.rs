@@ -2,6 +2,7 @@
 
 mod broken_off;
 mod files;
+mod other_path;
 mod other_settings;
 mod persons;
 mod provider;
