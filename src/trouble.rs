@@ -268,8 +268,8 @@ impl Trouble {
         match self {
             Self::NoLogin => "Log in: docker compose run --rm cloud-backup config",
             Self::WrongPassword => {
-                "Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run \
-                 --rm cloud-backup config --force"
+                "Set OIDC_PASSWORD to the password of that login, then: docker compose up -d --force-recreate; or log in \
+                 anew with the present one: docker compose run --rm cloud-backup config --force"
             }
             Self::OtherIssuer { .. } => {
                 "Correct OIDC_ISSUER, or log in there: docker compose run --rm cloud-backup config --force"
