@@ -176,6 +176,9 @@ pub enum Trouble {
     Neighbour {
         /// Which container.
         holder: String,
+        /// Whether that is the running server.
+        #[serde(default)]
+        is_server: bool,
     },
 }
 
@@ -326,6 +329,11 @@ impl Trouble {
             }
             Self::SessionRefused { .. } => "Set STS_DURATION to another time, such as 1h.",
             Self::Clock { .. } => "Set the clock of this machine (timedatectl set-ntp true).",
+            Self::Neighbour {
+                is_server: true, ..
+            } => {
+                "Start it anew, and it takes the login in use: docker compose restart cloud-backup"
+            }
             Self::Neighbour { .. } => {
                 "Wait for that command to end, or stop it: docker compose ps --all"
             }

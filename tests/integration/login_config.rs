@@ -8,6 +8,7 @@ mod persons;
 mod provider;
 mod screens;
 mod settings;
+mod silent_server;
 mod storage;
 
 use std::time::{Duration, Instant};
