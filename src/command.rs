@@ -28,6 +28,7 @@ mod record;
 mod recovery_kit;
 mod restic;
 mod restore;
+mod running;
 mod schedule;
 mod start_server;
 mod status;

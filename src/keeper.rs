@@ -22,6 +22,7 @@ use crate::volume::{Locking, Volume};
 mod by_agent;
 mod following;
 mod keeping;
+mod mark;
 mod neighbour;
 mod renewal;
 mod terms;
@@ -249,6 +250,7 @@ impl Handle {
                 Ok(None) => {
                     return Err(Trouble::Neighbour {
                         holder: "a command that has just ended".to_owned(),
+                        is_server: false,
                     });
                 }
                 // The reason may be known though nobody answered: a neighbour that hangs.
@@ -332,6 +334,7 @@ mod tests {
     fn silent() -> Trouble {
         Trouble::Neighbour {
             holder: String::new(),
+            is_server: false,
         }
     }
 

@@ -184,6 +184,9 @@ pub enum Trouble {
     Neighbour {
         /// Which container.
         holder: String,
+        /// Whether that is the running server.
+        #[serde(default)]
+        is_server: bool,
     },
 }
 
@@ -278,8 +281,8 @@ impl Trouble {
         match self {
             Self::NoLogin => "Log in: docker compose run --rm cloud-backup config",
             Self::WrongPassword => {
-                "Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run \
-                 --rm cloud-backup config --force"
+                "Set OIDC_PASSWORD to the password of that login, then: docker compose up -d --force-recreate; or log in \
+                 anew with the present one: docker compose run --rm cloud-backup config --force"
             }
             Self::OtherIssuer { .. } => {
                 "Correct OIDC_ISSUER, or log in there: docker compose run --rm cloud-backup config --force"
@@ -341,6 +344,11 @@ impl Trouble {
             }
             Self::SessionRefused { .. } => "Set STS_DURATION to another time, such as 1h.",
             Self::Clock { .. } => "Set the clock of this machine (timedatectl set-ntp true).",
+            Self::Neighbour {
+                is_server: true, ..
+            } => {
+                "Start it anew, and it takes the login in use: docker compose restart cloud-backup"
+            }
             Self::Neighbour { .. } => {
                 "Wait for that command to end, or stop it: docker compose ps --all"
             }

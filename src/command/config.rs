@@ -19,7 +19,7 @@ use crate::volume::{Holder, Lock, Locking, Volume};
 
 use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
-use super::prove;
+use super::{prove, running};
 
 /// What to type in the image where no server runs.
 const NEXT: &str = "\
@@ -84,6 +84,7 @@ async fn configure(settings: &Settings, force: bool, interrupts: &mut Interrupts
         say("The login works and is kept (config --force makes a new one).");
         return prove::both(settings, &volume, None, &next, interrupts).await;
     }
+    running::require_same_settings(settings, &volume, interrupts).await?;
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, None))
         .await?;

@@ -90,6 +90,7 @@ fn too_long(error: Error) -> Error {
     match error {
         Error::LocksInUse => Error::Login(Trouble::Neighbour {
             holder: "another credential-process".to_owned(),
+            is_server: false,
         }),
         other => other,
     }

@@ -6,15 +6,19 @@ use crate::error::{Error, Result};
 use crate::identity::expiry::Expiry;
 use crate::keeper::{Handle, Neighbour};
 use crate::repository::require_to_last;
-use crate::settings::{Login, Settings};
+use crate::settings::{Destination, Login, Settings};
 use crate::storage::probe::{self, Missing};
 use crate::supervise::Interrupts;
 use crate::trouble::Trouble;
-use crate::volume::Volume;
+use crate::volume::{Holder, Volume};
 
 use super::access::{PATIENCE, StorageAccess, with_access};
 use super::copy::at_second;
 use super::device_login::say;
+use super::running::patiently;
+
+/// For a server that was started before the settings were changed.
+const RECREATE: &str = "For it to take changed ones: docker compose up -d --force-recreate";
 
 /// Goes the whole way and tells each step; a running server takes the login in use first.
 ///
@@ -53,19 +57,28 @@ pub(super) async fn both(
 /// Whether a neighbour who keeps the login has taken it.
 async fn first(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts) -> Result<bool> {
     let proof = prove(settings, volume, interrupts).await;
-    if let Err(Error::Login(trouble)) = &proof
-        && trouble.is_about_the_storage()
-    {
-        let is_person = |login: &Login| login.service.is_none();
-        let works = if settings.login.as_ref().is_some_and(is_person) {
-            "The login works and is saved"
-        } else {
-            "The service client gets tokens"
-        };
-        say(&format!(
-            "{works}, and the storage does not open. Once that is mended, try again by:\n\n    \
-             docker compose run --rm cloud-backup config\n",
-        ));
+    let is_person = |login: &Login| login.service.is_none();
+    let is_of_a_person = settings.login.as_ref().is_some_and(is_person);
+    match &proof {
+        Err(Error::Login(trouble)) if trouble.is_about_the_storage() => {
+            let works = if is_of_a_person {
+                "The login works and is saved"
+            } else {
+                "The service client gets tokens"
+            };
+            say(&format!(
+                "{works}, and the storage does not open. Once that is mended, try again by:\n\n    \
+                 docker compose run --rm cloud-backup config\n",
+            ));
+        }
+        Err(Error::Login(Trouble::Neighbour { .. } | Trouble::OtherSettings { .. }))
+            if is_of_a_person =>
+        {
+            say(
+                "The login stays saved: no other one has to be made. The way to the storage is not proven.",
+            );
+        }
+        _ => (),
     }
     proof
 }
@@ -79,20 +92,33 @@ fn end(
     next: &str,
 ) -> Result<()> {
     // Who keeps the login may be a job without a server.
-    let server = volume.server()?.is_some();
-    match (server, taken) {
-        (true, _) if settings.login.is_none() => say(
-            "The running server keeps the settings of its start. For it to take changed ones: docker compose up -d \
-             --force-recreate",
-        ),
-        (true, true) => say("The running server has taken it."),
-        (true, false) => say("The running server takes it by itself."),
-        (false, _) => (),
+    let server = volume.server()?;
+    if let Some(holder) = &server {
+        let works_on = holder.as_ref().and_then(Holder::remote);
+        // The second destination is served by nobody.
+        let elsewhere = works_on.filter(|remote| {
+            settings.destination == Destination::First && *remote != settings.remote.as_str()
+        });
+        let has_taken = if taken {
+            "has taken the login, and "
+        } else {
+            ""
+        };
+        match elsewhere {
+            _ if settings.login.is_none() => say(&format!(
+                "The running server keeps the settings of its start. {RECREATE}"
+            )),
+            Some(remote) => say(&format!(
+                "The running server {has_taken}still works on {remote}: it keeps the settings of its start. {RECREATE}",
+            )),
+            _ if taken => say("The running server has taken it."),
+            _ => say("The running server takes it by itself."),
+        }
     }
     if let Some(expiry) = expiry {
         say(&format!("\nThe login is good until {expiry}."));
     }
-    if !server {
+    if server.is_none() {
         say("\nNext:\n");
         next.lines().for_each(|line| say(&format!("    {line}")));
     }
@@ -105,7 +131,10 @@ async fn prove(settings: &Settings, volume: &Volume, interrupts: &mut Interrupts
         .unless(async {
             // Its old credentials may still be good: they would prove nothing.
             match Neighbour::new(settings, volume) {
-                Some(neighbour) => neighbour.renew().await.transpose().map_err(Into::into),
+                Some(neighbour) => patiently(neighbour, neighbour.renew())
+                    .await
+                    .transpose()
+                    .map_err(Into::into),
                 None => Ok(None),
             }
         })
@@ -139,10 +168,13 @@ async fn steps(
     probe::write_list_read_delete(settings, volume, supply.as_ref(), made, interrupts, told).await
 }
 
-/// A person waits for it: what fails is told at once, but for a neighbour who has just begun or ended.
+/// A person waits for it: what fails is told at once, but for a neighbour who has just begun or ended; a server that is
+/// silent hangs.
 async fn credentials(keeper: &Handle) -> Result<Credentials, Trouble> {
     match keeper.credentials(PATIENCE).await {
-        Err(Trouble::Neighbour { .. }) => keeper.wait_for_credentials(PATIENCE).await,
+        Err(Trouble::Neighbour {
+            is_server: false, ..
+        }) => keeper.wait_for_credentials(PATIENCE).await,
         known => known,
     }
 }

@@ -17,7 +17,7 @@ use crate::volume::Volume;
 
 use super::access::{PATIENCE, with_access};
 use super::device_login::{self, say};
-use super::{config as configuration, prove};
+use super::{config as configuration, prove, running};
 
 /// The token that tells whose the old login is.
 const TOKEN: Duration = Duration::from_secs(15);
@@ -72,6 +72,7 @@ async fn renew(settings: &Settings, force: bool, interrupts: &mut Interrupts) ->
         Some(about) => Owner::from(about),
         None => owner_by_token(settings, login, &volume, interrupts).await?,
     };
+    running::require_same_settings(settings, &volume, interrupts).await?;
     let new = interrupts
         .unless(device_login::log_in(settings, login, &volume, client))
         .await?;

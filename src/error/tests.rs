@@ -59,7 +59,14 @@ fn troubles() -> Vec<Trouble> {
             ahead: 1,
             other: text(),
         },
-        Trouble::Neighbour { holder: text() },
+        Trouble::Neighbour {
+            holder: text(),
+            is_server: false,
+        },
+        Trouble::Neighbour {
+            holder: text(),
+            is_server: true,
+        },
     ]
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::trouble::Trouble;
 use crate::volume::Holder;
 
+use super::neighbour::silent;
 use super::{Neighbour, Part, Status};
 
 /// Between two questions.
@@ -42,7 +42,7 @@ impl Following {
             }
             None if self.silent_since.get_or_insert(asked).elapsed() < SILENCE => (),
             // Its socket is out of our reach, or it hangs.
-            None => part.publish(Err(silent(holder))),
+            None => part.publish(Err(silent(&part.volume, holder))),
         }
         let wish = tokio::select! {
             Some(wish) = part.wishes.recv() => wish,
@@ -59,13 +59,7 @@ impl Following {
             None
         };
         // Who wished may have gone.
-        let _ = wish.send(end.unwrap_or_else(|| Err(silent(holder))));
-    }
-}
-
-fn silent(holder: Option<&Holder>) -> Trouble {
-    Trouble::Neighbour {
-        holder: Holder::describe(holder),
+        let _ = wish.send(end.unwrap_or_else(|| Err(silent(&part.volume, holder))));
     }
 }
 
@@ -82,6 +76,7 @@ fn learned(ours: &Status, known: Status, now: Timestamp) -> Status {
 mod tests {
     use super::*;
     use crate::keeper::tests::credentials;
+    use crate::trouble::Trouble;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

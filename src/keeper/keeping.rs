@@ -27,7 +27,7 @@ const PAUSE_FOR_A_PERSON: Duration = Duration::from_mins(2);
 pub(super) async fn keep(part: &mut Part) {
     let terms = Terms::new(&part.login, &part.settings.trust);
     part.status.send_modify(|status| status.terms = Some(terms));
-    let answering = neighbour::serve(part.handle.clone(), &part.volume);
+    let answering = neighbour::serve(part.handle.clone(), &part.login, &part.volume);
     let mut renewer = match Renewer::new(part, answering.is_some()) {
         Ok(renewer) => renewer,
         Err(trouble) => {

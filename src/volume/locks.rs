@@ -146,6 +146,12 @@ impl Holder {
         self.container == container_id()
     }
 
+    /// The remote path that it serves, if it is a server that has told.
+    #[must_use]
+    pub fn remote(&self) -> Option<&str> {
+        Some(&self.serves.as_ref()?.remote)
+    }
+
     /// One line for a person.
     #[must_use]
     pub fn describe(holder: Option<&Self>) -> String {

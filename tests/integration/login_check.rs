@@ -213,8 +213,8 @@ fn what_is_wrong_here_is_told_and_is_no_end_of_the_login() {
     checked.is(
         78,
         "Check of the login failed: OIDC_PASSWORD is not the password that the login was saved with\n\
-         Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run --rm \
-         cloud-backup config --force\n",
+         Set OIDC_PASSWORD to the password of that login, then: docker compose up -d --force-recreate; or log in anew \
+         with the present one: docker compose run --rm cloud-backup config --force\n",
     );
     assert!(!checked.all.contains(wrong), "{}", checked.all);
     let checked = scene.check(["--add-host=rgw.test:127.0.0.1"]);

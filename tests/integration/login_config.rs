@@ -2,11 +2,13 @@
 
 mod broken_off;
 mod files;
+mod other_path;
 mod other_settings;
 mod persons;
 mod provider;
 mod screens;
 mod settings;
+mod silent_server;
 mod storage;
 
 use std::time::{Duration, Instant};

@@ -35,7 +35,7 @@ fn names(ended: Ended, variable: &str) -> Ended {
 
 #[test]
 fn a_server_that_was_started_before_the_correction_is_named_and_not_its_troubles() {
-    let (_realm, alice) = approving();
+    let (realm, alice) = approving();
     alice.log_in().ok();
     let login = only_login(&alice);
     let server = server_with(&alice, "S3_ROLE=nobody");
@@ -62,7 +62,11 @@ fn a_server_that_was_started_before_the_correction_is_named_and_not_its_troubles
         .code(1)
         .says("refuses the role nobody");
 
-    names(typed(&alice, [], ["config", "--force"]), "S3_ROLE").says("The login is saved.");
+    // Nobody is sent to the browser in vain.
+    for args in [&["config", "--force"][..], &["reauth"]] {
+        names(alice.run(args.iter().copied()), "S3_ROLE");
+    }
+    assert_eq!((only_login(&alice), realm.count("device")), (login, 1));
     docker(["stop", &server.id]).ok();
     let server = alice.server();
     alice.run(["config"]).ok().says("is kept");
@@ -96,6 +100,39 @@ fn a_server_with_another_password_is_told_from_a_wrong_one() {
     )
     .code(78)
     .says(wrong);
+}
+
+#[test]
+fn a_server_with_the_new_password_takes_the_login_that_is_made_with_it() {
+    let (_realm, alice) = approving();
+    alice.log_in().ok();
+    let alice = alice.env("OIDC_PASSWORD", "another");
+    let server = server_with(&alice, "OIDC_PASSWORD=another");
+    let wrong = "OIDC_PASSWORD is not the password that the login was saved with";
+    server.wait_for("its own trouble", |server| server.logs().contains(wrong));
+    typed(&alice, [], ["config", "--force"])
+        .ok()
+        .says("The running server has taken it.");
+    server.exec(["healthcheck"]).ok();
+}
+
+#[test]
+fn nobody_logs_in_with_a_password_that_the_server_does_not_have() {
+    let (realm, alice) = approving();
+    alice.log_in().ok();
+    let server = alice.server();
+    let login = only_login(&alice);
+    let other = ["--env=OIDC_PASSWORD=another"];
+    names(typed(&alice, other, ["config", "--force"]), "OIDC_PASSWORD");
+    assert_eq!(only_login(&alice), login);
+    docker(["stop", &server.id]).ok();
+
+    // The login has the command's password, and the server alone another one.
+    server_with(&alice, "OIDC_PASSWORD=another");
+    for args in [&["config", "--force"][..], &["reauth"]] {
+        names(alice.run(args.iter().copied()), "OIDC_PASSWORD");
+    }
+    assert_eq!((only_login(&alice), realm.count("device")), (login, 1));
 }
 
 #[test]

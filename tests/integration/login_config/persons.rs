@@ -99,8 +99,8 @@ fn another_password_than_the_logins_is_told_as_that_and_a_new_login_mends_it() {
         assert_eq!(
             ended.stderr,
             "cloud-backup: OIDC_PASSWORD is not the password that the login was saved with
-  -> Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run --rm \
-cloud-backup config --force
+  -> Set OIDC_PASSWORD to the password of that login, then: docker compose up -d --force-recreate; or log in anew \
+with the present one: docker compose run --rm cloud-backup config --force
 "
         );
     }

@@ -101,8 +101,8 @@ fn a_wrong_password_is_told_as_that_and_not_tried_for_ever() {
         body.lines().collect::<Vec<_>>(),
         [
             &*format!("Backup of /backup/dir1 failed: {reason}"),
-            "Set OIDC_PASSWORD to the password of that login, or log in anew with the present one: docker compose run --rm \
-             cloud-backup config --force",
+            "Set OIDC_PASSWORD to the password of that login, then: docker compose up -d --force-recreate; or log in \
+             anew with the present one: docker compose run --rm cloud-backup config --force",
         ]
     );
     assert_eq!(scene.stored(), [""; 0]);

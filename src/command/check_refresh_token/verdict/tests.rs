@@ -211,6 +211,7 @@ fn what_cannot_be_known_is_no_success() {
     assert!(body.contains("A refresh has worked"), "{body}");
     let neighbour = Trouble::Neighbour {
         holder: "x".to_owned(),
+        is_server: false,
     };
     assert_eq!(told(&finding(Err(neighbour), 20 * DAYS)).0, 69);
 }

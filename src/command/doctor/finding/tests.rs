@@ -115,6 +115,7 @@ fn of_the_login() -> Vec<Finding> {
         },
         Trouble::Neighbour {
             holder: text("container 1f0c6e2b9a47 (host name my-VM) since 2026-11-28T02:00:00Z"),
+            is_server: false,
         },
         Trouble::OtherSettings {
             variables: text("S3_ROLE"),
