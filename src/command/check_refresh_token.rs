@@ -217,7 +217,12 @@ async fn find_date(
         (Some(told), _) => Ok(Some(told)),
         (None, None) => Ok(made.and_then(Expiry::estimate)),
         (None, Some(provider)) => {
-            Expiry::find(&provider?, &account.client(), refresh_token, made).await
+            let found = Expiry::find(&provider?, &account.client(), refresh_token, made).await?;
+            // For status, which asks nobody. A login of oidc-gen alone has no folder of its own.
+            if let (Some(expiry), Some(_)) = (found, made) {
+                let _ = expiry.keep(&current.folder);
+            }
+            Ok(found)
         }
     }
 }
