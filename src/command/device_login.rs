@@ -64,7 +64,7 @@ pub(super) async fn log_in(
     let (client, device) = begin(&provider, login, known).await?;
     show(&device);
     let tokens = provider
-        .await_login(&client, &device)
+        .await_login(&client, &device, |trouble| say(&still_waiting(trouble)))
         .await
         .map_err(|trouble| whose_client(login, trouble))?;
     let refresh_token = tokens
@@ -210,6 +210,11 @@ fn show(device: &DeviceLogin) {
         "The code is good for {}. Waiting until you have logged in there ...\n(Ctrl-C ends this, and nothing is changed.)",
         minutes(device.expires_in)
     ));
+}
+
+/// For a person who may wait in vain, or has approved already.
+fn still_waiting(trouble: &Trouble) -> String {
+    format!("\nNote: {trouble}.\nIt is asked again, ever more rarely, until the code runs out.")
 }
 
 /// Whole minutes, or seconds where there are few.
