@@ -7,6 +7,7 @@ use crate::settings::Settings;
 mod access;
 mod backup;
 mod check_refresh_token;
+mod clocks;
 mod config;
 mod copy;
 mod credential_process;

@@ -35,6 +35,14 @@ pub struct Claims {
     pub name: Option<String>,
 }
 
+impl Claims {
+    /// Whether it says whose it is.
+    #[must_use]
+    pub fn has_subject(&self) -> bool {
+        self.sub.as_ref().is_some_and(|sub| !sub.is_empty())
+    }
+}
+
 /// The claims of a JWT in the compact form; `None` where it is none: tokens may be opaque.
 #[must_use]
 pub fn claims(token: &str) -> Option<Claims> {

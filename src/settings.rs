@@ -35,7 +35,7 @@ pub use checks::Checks;
 pub use destination::Destination;
 pub use environment::Environment;
 pub use file::variables;
-pub use login::{Client, Flow, Login, ObjectStorage, SECTION};
+pub use login::{Client, Flow, Login, ObjectStorage, SECTION, USUAL_SESSION};
 pub use names::{Unknown, unknown};
 pub use remote::Remote;
 pub use rest::{Access, Rest};

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::USUAL_SESSION;
+
 /// What keeps us from the storage: the login, its provider, the agent, or STS.
 ///
 /// Texts of other programs in it have passed [`without_tokens`](crate::supervise::without_tokens).
@@ -155,6 +157,9 @@ pub enum Trouble {
         /// Which claim is guilty, and what was expected.
         detail: String,
     },
+    /// STS refuses a token that does not say whose it is.
+    #[error("the storage refuses the token: it has no subject (sub)")]
+    NoSubject,
     /// STS refuses the role to a token that looks right.
     #[error("the storage refuses the role {role}: {detail}")]
     RoleRefused {
@@ -212,6 +217,7 @@ impl Trouble {
             | Self::Declined
             | Self::CodeExpired
             | Self::TokenRefused { .. }
+            | Self::NoSubject
             | Self::SessionRefused { .. } => true,
             Self::Agent { .. }
             | Self::NoToken { .. }
@@ -235,6 +241,7 @@ impl Trouble {
                 | Self::StsUntrusted { .. }
                 | Self::StsFailing { .. }
                 | Self::TokenRefused { .. }
+                | Self::NoSubject
                 | Self::RoleRefused { .. }
                 | Self::SessionRefused { .. }
                 | Self::Clock { .. }
@@ -260,6 +267,7 @@ impl Trouble {
             | Self::Declined
             | Self::CodeExpired
             | Self::TokenRefused { .. }
+            | Self::NoSubject
             | Self::RoleRefused { .. } => 77,
             Self::NoLogin
             | Self::WrongPassword
@@ -339,8 +347,15 @@ impl Trouble {
                  S3_ENDPOINT and the network of this machine."
             }
             Self::TokenRefused { .. } => "Check OIDC_ISSUER and OIDC_AUDIENCE.",
+            Self::NoSubject => {
+                "Ask the login service's people: a token names its user in the claim sub."
+            }
             Self::RoleRefused { .. } => {
                 "Check S3_ROLE and OIDC_AUDIENCE, and that your account may use the storage."
+            }
+            // An hour is no cure for an hour.
+            Self::SessionRefused { seconds, .. } if *seconds == USUAL_SESSION.as_secs() => {
+                "Set STS_DURATION to a shorter time, such as 15m. Where that changes nothing, ask the storage's people."
             }
             Self::SessionRefused { .. } => "Set STS_DURATION to another time, such as 1h.",
             Self::Clock { .. } => "Set the clock of this machine (timedatectl set-ntp true).",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
+use crate::credentials::sts::Sts;
 use crate::error::{Error, Result};
 use crate::grace::Grace;
 use crate::history::PATIENCE;
@@ -27,6 +28,7 @@ use crate::trouble::Trouble;
 use crate::volume::Volume;
 
 use super::access::{require_login, with_access};
+use super::clocks::{Clocks, ahead};
 use super::deliver::deliver;
 use super::record::Record;
 
@@ -36,7 +38,8 @@ use verdict::Finding;
 
 /// The refresh may take this long: the keeper may have to start a fresh agent to be sure.
 const REFRESH: Duration = Duration::from_secs(50);
-/// Finding the date may take this long: the saved account, discovery, introspection.
+/// Finding the date may take this long: the saved account, discovery, introspection; beside it the storage is asked for
+/// its time.
 const DATE: Duration = Duration::from_secs(35);
 /// What to do after an interruption.
 const AGAIN: &str = "Nothing is known of the login: the next run checks it.";
@@ -122,18 +125,52 @@ async fn check(settings: &Settings, interrupts: &mut Interrupts) -> Result<Check
         Ok(()) => true,
         Err(trouble) => trouble.is_about_the_storage(),
     };
-    let date = async { Ok(timeout(DATE, find_date(settings, login, answers)).await) };
-    let expiry = interrupts.unless(date).await?.unwrap_or_else(|_| {
-        Err(Trouble::ProviderUnreachable {
-            issuer: login.issuer.clone(),
-            detail: format!("no answer within {}", humantime::format_duration(DATE)),
-        })
-    });
+    let found = interrupts
+        .unless(async { Ok(ask(settings, login, answers).await) })
+        .await?;
+    let (expiry, clocks) = found;
     Ok(Checked::Login(Finding {
         expiry,
         refresh,
+        clocks: clocks.troubles(login),
         warn_days: login.warn_days,
     }))
+}
+
+/// When the login ends, and what time it is elsewhere: a clock that is behind would let the alert come too late.
+///
+/// The time is asked for here, not taken from the renewal, which may have been a neighbour's.
+async fn ask(
+    settings: &Settings,
+    login: &settings::Login,
+    provider_answers: bool,
+) -> (Result<Option<Expiry>, Trouble>, Clocks) {
+    let of_service = async {
+        // A provider that does not answer is not asked once more.
+        if !provider_answers {
+            return (find_date(settings, login, None).await, None);
+        }
+        let device_endpoint = login.device_endpoint.as_ref();
+        let provider = Provider::discover(&login.issuer, device_endpoint, &settings.trust).await;
+        let date = provider.as_ref().ok().and_then(Provider::date);
+        let ahead = ahead(date);
+        (find_date(settings, login, Some(provider)).await, ahead)
+    };
+    let of_storage = async {
+        let sts = Sts::new(login, &settings.trust).ok()?;
+        ahead(sts.reach().await.ok()?)
+    };
+    let (of_service, of_storage) =
+        tokio::join!(timeout(DATE, of_service), timeout(DATE, of_storage));
+    let (expiry, service) = of_service.unwrap_or_else(|_| {
+        let unreachable = Trouble::ProviderUnreachable {
+            issuer: login.issuer.clone(),
+            detail: format!("no answer within {}", humantime::format_duration(DATE)),
+        };
+        (Err(unreachable), None)
+    });
+    let storage = of_storage.ok().flatten();
+    (expiry, Clocks { service, storage })
 }
 
 async fn refresh(
@@ -153,11 +190,11 @@ async fn refresh(
     .await
 }
 
-/// When the login ends; a provider that does not answer, or has refused the login, is not asked once more.
+/// When the login ends; `None` for a provider that does not answer, or has refused the login.
 async fn find_date(
     settings: &Settings,
     login: &settings::Login,
-    provider_answers: bool,
+    provider: Option<Result<Provider, Trouble>>,
 ) -> Result<Option<Expiry>, Trouble> {
     let current = Store::new(&settings.home)
         .current(&login.account)
@@ -176,13 +213,18 @@ async fn find_date(
         return Ok(None);
     };
     let made = current.about.map(|about| about.made);
-    let told = Expiry::of_token(refresh_token);
-    if told.is_some() || !provider_answers {
-        return Ok(told.or_else(|| made.and_then(Expiry::estimate)));
+    match (Expiry::of_token(refresh_token), provider) {
+        (Some(told), _) => Ok(Some(told)),
+        (None, None) => Ok(made.and_then(Expiry::estimate)),
+        (None, Some(provider)) => {
+            let found = Expiry::find(&provider?, &account.client(), refresh_token, made).await?;
+            // For status, which asks nobody. A login of oidc-gen alone has no folder of its own.
+            if let (Some(expiry), Some(_)) = (found, made) {
+                let _ = expiry.keep(&current.folder);
+            }
+            Ok(found)
+        }
     }
-    let device_endpoint = login.device_endpoint.as_ref();
-    let provider = Provider::discover(&login.issuer, device_endpoint, &settings.trust).await?;
-    Expiry::find(&provider, &account.client(), refresh_token, made).await
 }
 
 /// The exit code and what is told.

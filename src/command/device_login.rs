@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::identity::agent::{Agent, NewAccount};
+use crate::identity::agent::{Agent, NewAccount, read_account};
 use crate::identity::expiry::Expiry;
 use crate::identity::provider::{DeviceLogin, Provider, Tokens};
 use crate::identity::store::{About, Staged, Store};
@@ -30,7 +30,7 @@ pub(super) struct NewLogin {
     staged: Staged,
     /// Whose it is.
     pub about: About,
-    /// When it ends, where that can be known.
+    /// When it ends, as well as that can be known.
     pub expiry: Option<Expiry>,
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn log_in(
     let (client, device) = begin(&provider, login, known).await?;
     show(&device);
     let tokens = provider
-        .await_login(&client, &device)
+        .await_login(&client, &device, |trouble| say(&still_waiting(trouble)))
         .await
         .map_err(|trouble| whose_client(login, trouble))?;
     let refresh_token = tokens
@@ -93,15 +93,38 @@ pub(super) async fn log_in(
     if let Err(error) = saved.await {
         return Err(refused_at_once(error, &provider, &client, &refresh_token).await);
     }
-    let expiry = Expiry::find(&provider, &client, &refresh_token, Some(made))
-        .await
-        .ok()
-        .flatten();
+    let expiry = end_of(settings, login, &provider, &staged, made).await;
     Ok(NewLogin {
         staged,
         about,
         expiry,
     })
+}
+
+/// When a new login ends, which is kept with it; an estimate where its provider does not tell.
+///
+/// Where refresh tokens are of one use the first is used up by now: the saved one counts.
+async fn end_of(
+    settings: &Settings,
+    login: &settings::Login,
+    provider: &Provider,
+    staged: &Staged,
+    made: Timestamp,
+) -> Option<Expiry> {
+    let folder = staged.folder();
+    let find = async {
+        let (environment, password) = (&settings.environment, &login.password);
+        let saved = read_account(environment, &folder, &login.account, password).await?;
+        match &saved.refresh_token {
+            Some(token) => Expiry::find(provider, &saved.client(), token, Some(made)).await,
+            None => Ok(None),
+        }
+    };
+    let found: Result<_, Trouble> = find.await;
+    let expiry = found.ok().flatten().or_else(|| Expiry::estimate(made))?;
+    // Without it the end is estimated by those who do not ask.
+    let _ = expiry.keep(&folder);
+    Some(expiry)
 }
 
 /// A client and its code; one that the provider no longer knows is registered anew, unless the user has set it.
@@ -187,6 +210,11 @@ fn show(device: &DeviceLogin) {
         "The code is good for {}. Waiting until you have logged in there ...\n(Ctrl-C ends this, and nothing is changed.)",
         minutes(device.expires_in)
     ));
+}
+
+/// For a person who may wait in vain, or has approved already.
+fn still_waiting(trouble: &Trouble) -> String {
+    format!("\nNote: {trouble}.\nIt is asked again, ever more rarely, until the code runs out.")
 }
 
 /// Whole minutes, or seconds where there are few.

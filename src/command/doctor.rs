@@ -15,6 +15,7 @@ use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
 use super::access::with_access;
+use super::clocks::Clocks;
 use super::config::interrupted;
 use super::quota;
 
@@ -199,9 +200,13 @@ async fn through_login(
         Ok(tokio::join!(service, services::storage(login, &sts)))
     };
     let ((service, its_clock), (store, other_clock)) = interrupts.unless(outside).await?;
+    let clocks = Clocks {
+        service: its_clock,
+        storage: other_clock,
+    };
     let service = ledger.tell("login-service", service);
     let answers = ledger.tell("storage", store);
-    let clock = services::clock(login, its_clock, other_clock);
+    let clock = services::clock(login, clocks);
     ledger.tell("clock", clock);
     let is_person = login.service.is_none();
     let (saved, user) = if is_person {

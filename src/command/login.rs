@@ -31,6 +31,8 @@ pub(super) struct Saved {
     pub account: Result<StoredAccount, Trouble>,
     /// When it was made, where that was written down.
     made: Option<Timestamp>,
+    /// When it ends, as the provider has told last.
+    told: Option<Expiry>,
 }
 
 impl Saved {
@@ -40,6 +42,7 @@ impl Saved {
             user: None,
             account: Err(trouble),
             made: None,
+            told: None,
         };
         let current = match Store::new(&settings.home).current(&login.account) {
             Ok(Some(current)) => current,
@@ -58,15 +61,21 @@ impl Saved {
         Self {
             account: account.await,
             made: current.about.as_ref().map(|about| about.made),
+            told: Expiry::kept(&current.folder),
             user: current.about.and_then(|about| about.user),
         }
     }
 
-    /// When it ends, as far as it tells itself; else an estimate. `None` where only the login service may know.
+    /// When it ends, as far as it tells itself, or its provider has told; else an estimate. `None` where only the login
+    /// service may know.
     pub(super) fn expiry(&self) -> Option<Expiry> {
         let account = self.account.as_ref().ok()?;
         let of_token = account.refresh_token.as_ref().and_then(Expiry::of_token);
-        of_token.or_else(|| self.made.and_then(Expiry::estimate))
+        of_token.or_else(|| match self.told {
+            // There are providers where each refresh prolongs the login: that it is over is for them to say.
+            Some(told) => Some(told).filter(|told| told.left(Timestamp::now()).is_some()),
+            None => self.made.and_then(Expiry::estimate),
+        })
     }
 }
 

@@ -47,6 +47,7 @@ fn troubles() -> Vec<Trouble> {
             detail: text(),
         },
         Trouble::TokenRefused { detail: text() },
+        Trouble::NoSubject,
         Trouble::RoleRefused {
             role: text(),
             detail: text(),

@@ -1,14 +1,18 @@
 //! When a login ends: the refresh token says so, else the provider, else it is estimated from the time of the login.
 
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 
 use crate::jwt;
 use crate::settings::Client;
 use crate::trouble::Trouble;
+use crate::volume::write_whole;
 
 use super::provider::Provider;
 
@@ -16,7 +20,7 @@ use super::provider::Provider;
 const USUAL_LIFE: Duration = Duration::from_hours(30 * 24);
 
 /// The end of a login, and how it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
     /// When it ends.
     pub at: Timestamp,
@@ -25,7 +29,8 @@ pub struct Expiry {
 }
 
 /// How the end of a login is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The refresh token is a JWT with an expiry (INDIGO IAM).
     Token,
@@ -77,6 +82,21 @@ impl Expiry {
         })
     }
 
+    /// Keeps what the provider has told beside the account in this folder of oidc-agent, for those who do not ask it; what
+    /// the token tells itself is not worth it.
+    pub fn keep(&self, folder: &Path) -> io::Result<()> {
+        if self.source == Source::Provider {
+            write_whole(&kept_at(folder), &serde_json::to_vec(self)?)?;
+        }
+        Ok(())
+    }
+
+    /// What was kept last of the login in this folder.
+    #[must_use]
+    pub fn kept(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(kept_at(folder)).ok()?).ok()
+    }
+
     /// How long the login still lasts; `None` where it has ended.
     #[must_use]
     pub fn left(&self, now: Timestamp) -> Option<Duration> {
@@ -84,6 +104,11 @@ impl Expiry {
             .ok()
             .filter(|left| !left.is_zero())
     }
+}
+
+/// Not in the folder itself, whose files oidc-agent takes for accounts.
+fn kept_at(folder: &Path) -> PathBuf {
+    folder.with_file_name("expiry.json")
 }
 
 impl fmt::Display for Expiry {
@@ -134,6 +159,24 @@ mod tests {
         assert_eq!(expiry.left(at(NOW - 1)), Some(Duration::from_secs(1)));
         assert_eq!(expiry.left(at(NOW)), None);
         assert_eq!(expiry.left(at(NOW + 86_400)), None);
+    }
+
+    #[test]
+    fn what_the_provider_has_told_is_kept_beside_the_folder_and_nothing_else() {
+        let login = tempfile::tempdir().unwrap();
+        let folder = login.path().join("oidc-agent");
+        let expiry = |source| Expiry {
+            at: at(NOW),
+            source,
+        };
+        for source in [Source::Token, Source::Estimate] {
+            expiry(source).keep(&folder).unwrap();
+            assert_eq!(Expiry::kept(&folder), None);
+        }
+        expiry(Source::Provider).keep(&folder).unwrap();
+        assert_eq!(Expiry::kept(&folder), Some(expiry(Source::Provider)));
+        std::fs::write(login.path().join("expiry.json"), "{").unwrap();
+        assert_eq!(Expiry::kept(&folder), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ const AUDIENCE: &str = "object";
 const S3_ENDPOINT: &str = "https://rgw.cloud.infn.it/";
 const S3_ROLE: &str = "IAMaccess";
 /// One hour, the longest session of an RGW role that nobody has told otherwise.
-const SESSION: Duration = Duration::from_hours(1);
+pub const USUAL_SESSION: Duration = Duration::from_hours(1);
 /// A week before the end of a login of 30 days, as the guide says.
 const WARN_DAYS: u16 = 7;
 /// Logins of more than a year are not known.
@@ -268,7 +268,7 @@ fn warn_days(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<u16> {
 
 fn session(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
     let Some(text) = value.map(str::trim) else {
-        return Some(SESSION);
+        return Some(USUAL_SESSION);
     };
     let parsed = text
         .parse()

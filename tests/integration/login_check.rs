@@ -3,6 +3,7 @@
 //! The exact second of each limit is held by unit tests of its verdict.
 
 mod beside;
+mod clock;
 mod opaque;
 mod scene;
 

@@ -159,8 +159,14 @@ fn a_token_and_a_role_that_are_not_what_the_storage_takes() {
         .is("claims", "found")
         .is("sts", "not-looked-at");
     realm.control(r#"{"claims": {"sub": null}}"#);
-    let told = doctor(&idle, []);
-    assert!(told.ids().contains(&"token-subject"), "{:?}", told.ids());
+    doctor(&idle, [])
+        .found(["token-subject"])
+        .is("sts", "not-looked-at");
+    alice
+        .run(["backup", "/backup/dir1"])
+        .code(77)
+        .says("the storage refuses the token: it has no subject (sub)")
+        .says("Ask the login service's people: a token names its user in the claim sub.");
     // A minute and more, scopes, another user, and an end within 31 days: warnings all, and the rest is good.
     let changes = json!({
         "claims": {"scope": "openid profile email", "preferred_username": "gverdi"}, "clock_ahead": 120,

@@ -28,6 +28,13 @@ impl Drop for Host {
     }
 }
 
+/// The image of the host, built where it is not yet.
+pub fn built() -> &'static str {
+    let build = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/build");
+    run(Command::new(build).arg(IMAGE)).ok();
+    IMAGE
+}
+
 impl Host {
     /// On the rig's network, where the programs trust the rig's certificates; containers reach the tests' machine as
     /// `host.docker.internal`.
@@ -40,15 +47,14 @@ impl Host {
     }
 
     fn start(options: &[&str]) -> Self {
-        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/build");
-        run(Command::new(build).arg(IMAGE)).ok();
+        let image = built();
         let common = [
             "run",
             "--detach",
             "--init",
             "--add-host=host.docker.internal:host-gateway",
         ];
-        let started = docker([&common, options, &[IMAGE]].concat()).ok();
+        let started = docker([&common, options, &[image]].concat()).ok();
         Self {
             container: Container {
                 id: started.stdout.trim().to_owned(),

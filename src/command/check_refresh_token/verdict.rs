@@ -30,6 +30,8 @@ pub(super) struct Finding {
     pub expiry: Result<Option<Expiry>, Trouble>,
     /// How a real refresh ended, with the exchange for credentials of the storage.
     pub refresh: Result<(), Trouble>,
+    /// From which clocks this machine's own differs by more than clocks may.
+    pub clocks: Vec<Trouble>,
     /// `TOKEN_WARN_DAYS`
     pub warn_days: u16,
 }
@@ -37,30 +39,58 @@ pub(super) struct Finding {
 impl Finding {
     /// The exit code and what is told: the provider's refusal counts first, then the date.
     pub(super) fn judge(&self, now: Timestamp) -> (u8, Report) {
-        let now = self.by_the_storages_clock(now);
+        let later = self.latest_clock();
+        let now = later.map_or(now, |(behind, _)| now.checked_add(behind).unwrap_or(now));
+        let (code, mut report) = self.judge_at(now);
+        for clock in self.wrong_clocks() {
+            let counted = match later {
+                Some((_, latest)) if latest == clock => ", by which the days are counted",
+                _ => "",
+            };
+            report.summary.push(format!("Note: {clock}{counted}"));
+        }
+        if let Some(clock) = self.wrong_clocks().next()
+            && report.remedy.as_deref() != Some(clock.remedy())
+        {
+            report.summary.push(clock.remedy().to_owned());
+        }
+        (code, report)
+    }
+
+    fn judge_at(&self, now: Timestamp) -> (u8, Report) {
         let date = self.expiry.as_ref().ok().copied().flatten();
         match &self.refresh {
             Err(Trouble::LoginEnded { detail }) => ended(detail, date, now),
             Err(trouble) if !trouble.is_about_the_storage() => self.unproven(trouble, date, now),
-            storage => {
+            Ok(()) | Err(Trouble::Clock { .. }) => self.works(now),
+            Err(trouble) => {
                 let (code, mut report) = self.works(now);
-                if let Err(trouble) = storage {
-                    let note = format!("Note: the login works, but {trouble}");
-                    report.summary.push(note);
-                }
+                let note = format!("Note: the login works, but {trouble}");
+                report.summary.push(note);
                 (code, report)
             }
         }
     }
 
-    /// A clock that is behind would let the alert come too late.
-    fn by_the_storages_clock(&self, now: Timestamp) -> Timestamp {
-        match self.refresh {
-            Err(Trouble::Clock { ahead, .. }) => now
-                .checked_sub(SignedDuration::from_secs(ahead))
-                .unwrap_or(now),
-            _ => now,
-        }
+    /// The clocks that ours was compared with, each once; the renewal's own comparison is told where no other was made.
+    fn wrong_clocks(&self) -> impl Iterator<Item = &Trouble> {
+        let of_refresh = match &self.refresh {
+            Err(clock @ Trouble::Clock { .. }) if self.clocks.is_empty() => Some(clock),
+            _ => None,
+        };
+        self.clocks.iter().chain(of_refresh)
+    }
+
+    /// The one of them that ours is most behind, and by how much: by our own the alert would come too late.
+    fn latest_clock(&self) -> Option<(SignedDuration, &Trouble)> {
+        self.wrong_clocks()
+            .filter_map(|clock| match clock {
+                Trouble::Clock { ahead, .. } if *ahead < 0 => {
+                    Some((-SignedDuration::from_secs(*ahead), clock))
+                }
+                _ => None,
+            })
+            .max_by_key(|(behind, _)| *behind)
     }
 
     /// The provider has given a token.
@@ -68,11 +98,9 @@ impl Finding {
         match &self.expiry {
             Ok(Some(expiry)) => match expiry.left(now) {
                 Some(left) => self.by_date(expiry, left),
-                None => unknown(&format!(
-                    "it still works, but was to end on {expiry}: is the clock of this machine right?"
-                )),
+                None => self.outlives(expiry),
             },
-            Ok(None) => unknown("it works, but nobody knows when it ends"),
+            Ok(None) => unknown("it works, but nobody knows when it ends", TO_KNOW),
             Err(trouble) => {
                 let (code, mut report) = failed(trouble);
                 let works = "A refresh has worked; only when the login ends is not known.";
@@ -80,6 +108,15 @@ impl Finding {
                 (code, report)
             }
         }
+    }
+
+    /// It works after its end: a clock is wrong, or what was known of the end.
+    fn outlives(&self, expiry: &Expiry) -> (u8, Report) {
+        let why = format!(
+            "it still works, but was to end on {expiry}: is the clock of this machine right?"
+        );
+        let clock = self.wrong_clocks().next();
+        unknown(&why, clock.map_or(TO_KNOW, Trouble::remedy))
     }
 
     fn by_date(&self, expiry: &Expiry, left: Duration) -> (u8, Report) {
@@ -174,9 +211,9 @@ fn ended(detail: &str, date: Option<Expiry>, now: Timestamp) -> (u8, Report) {
     (trouble.exit_code(), report)
 }
 
-fn unknown(why: &str) -> (u8, Report) {
+fn unknown(why: &str, remedy: &str) -> (u8, Report) {
     let verdict = format!("Check of the login failed: {why}");
-    (UNKNOWN, report(verdict, TO_KNOW))
+    (UNKNOWN, report(verdict, remedy))
 }
 
 fn failed(trouble: &Trouble) -> (u8, Report) {

@@ -99,9 +99,6 @@ pub enum Finding {
         /// For a person.
         left: String,
     },
-    /// The token does not say whose it is.
-    #[error("the token has no subject (sub)")]
-    NoSubject,
     /// The token allows less than was asked for.
     #[error("the token lacks what OIDC_SCOPE asks for: {missing}")]
     Scope {
@@ -208,7 +205,6 @@ impl Finding {
             Self::SourceUnreadable { .. } => "source-unreadable",
             Self::Login(trouble) => why::of_trouble(trouble).0,
             Self::LoginEnds { .. } => "login-ends",
-            Self::NoSubject => "token-subject",
             Self::Scope { .. } => "token-scope",
             Self::OtherUser { .. } => "other-user",
             Self::Storage(error) => why::of_error(error).0,
@@ -252,7 +248,6 @@ impl Finding {
             | Self::Schedule(_)
             | Self::SourceMissing { .. }
             | Self::Login(_)
-            | Self::NoSubject
             | Self::Storage(_)
             | Self::ProgramMissing { .. }
             | Self::ProgramOld { .. }

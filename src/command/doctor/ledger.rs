@@ -302,7 +302,10 @@ mod tests {
         let mut ledger = ledger();
         assert!(ledger.tell("mounts", Look::good("x")));
         assert!(ledger.tell("mounts", Look::of(vec![warning()], "x")));
-        assert!(!ledger.tell("token", Look::of(vec![Finding::NoSubject], "x")));
+        assert!(!ledger.tell(
+            "token",
+            Look::of(vec![Finding::Login(Trouble::NoSubject)], "x")
+        ));
         assert!(!ledger.tell("token", Look::passed("the login does not work")));
         let results: Vec<_> = ledger.checks.iter().map(|check| check.result).collect();
         assert_eq!(results, ["good", "found", "found", "not-looked-at"]);

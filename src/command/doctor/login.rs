@@ -186,9 +186,6 @@ fn judged(claims: &Claims, login: &Login, user: Option<&str>, sts: &Sts, now: Ti
         .map(Finding::Login)
         .into_iter()
         .collect();
-    if claims.sub.is_none() {
-        findings.push(Finding::NoSubject);
-    }
     if let Some(client) = &login.service {
         let good = format!(
             "it is for {}, from {}, of the client {}",

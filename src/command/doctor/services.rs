@@ -1,17 +1,12 @@
 //! The login service and the storage from outside: the way to them, their certificates, the discovery document, the clock.
 
-use jiff::Timestamp;
-
-use crate::credentials::sts::{CLOCKS, Sts};
+use crate::command::clocks::{Ahead, Clocks, ahead};
+use crate::credentials::sts::Sts;
 use crate::identity::provider::Provider;
 use crate::settings::{Login, Settings};
-use crate::trouble::Trouble;
 
 use super::finding::Finding;
 use super::ledger::Look;
-
-/// How far our clock is ahead of another one, in seconds; `None` where that one was not told.
-type Ahead = Option<i64>;
 
 pub(super) async fn login_service(settings: &Settings, login: &Login) -> (Look, Ahead) {
     let device_endpoint = login.device_endpoint.as_ref();
@@ -40,30 +35,13 @@ pub(super) async fn storage(login: &Login, sts: &Sts) -> (Look, Ahead) {
     }
 }
 
-/// A moment ago it was this time there.
-fn ahead(date: Option<Timestamp>) -> Ahead {
-    date.map(|date| Timestamp::now().duration_since(date).as_secs())
-}
-
 /// Our clock beside those of the two.
-pub(super) fn clock(login: &Login, service: Ahead, storage: Ahead) -> Look {
-    let others = [
-        (format!("the login service {}", login.issuer), service),
-        (format!("the storage {}", login.storage.endpoint), storage),
-    ];
-    let known = others
-        .into_iter()
-        .filter_map(|(other, ahead)| Some((other, ahead?)));
-    let known: Vec<(String, i64)> = known.collect();
-    if known.is_empty() {
+pub(super) fn clock(login: &Login, clocks: Clocks) -> Look {
+    let Some(most) = clocks.most() else {
         return Look::passed("neither the login service nor the storage has told the time");
-    }
-    let most = known.iter().map(|(_, ahead)| ahead.unsigned_abs()).max();
-    let findings = known
-        .into_iter()
-        .filter(|(_, ahead)| ahead.unsigned_abs() > CLOCKS.as_secs().unsigned_abs())
-        .map(|(other, ahead)| Finding::Login(Trouble::Clock { ahead, other }));
-    let good = format!("differs by {} s at most", most.unwrap_or_default());
+    };
+    let findings = clocks.troubles(login).into_iter().map(Finding::Login);
+    let good = format!("differs by {most} s at most");
     Look::strictly(findings.collect(), good)
 }
 
@@ -81,7 +59,7 @@ mod tests {
         ];
         let set = set.map(|(name, value)| (name.into(), value.into()));
         let login = Settings::from_vars(set).unwrap().login.unwrap();
-        let look = clock(&login, service, storage);
+        let look = clock(&login, Clocks { service, storage });
         let findings = look.into_findings().into_iter();
         findings
             .map(|finding| (finding.to_string(), finding.severity()))

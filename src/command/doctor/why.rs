@@ -31,7 +31,6 @@ pub(super) fn of(finding: &Finding) -> &'static str {
         }
         Finding::SourceUnreadable { .. } => "The backup lacks these files, and ends with 3.",
         Finding::LoginEnds { .. } => "When it has ended, no backup runs until somebody logs in.",
-        Finding::NoSubject => "The storage knows by it whose bucket is whose.",
         Finding::Scope { .. } => {
             "Without offline_access a login lasts an hour, without profile it has no name."
         }
@@ -101,6 +100,10 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Named {
         ),
         Trouble::StsFailing { .. } => ("sts-failing", NO_CREDENTIALS),
         Trouble::TokenRefused { .. } => ("token-refused", NO_CREDENTIALS),
+        Trouble::NoSubject => (
+            "token-subject",
+            "The storage knows by it whose bucket is whose.",
+        ),
         Trouble::RoleRefused { .. } => ("role-refused", NO_CREDENTIALS),
         Trouble::SessionRefused { .. } => ("session-refused", NO_CREDENTIALS),
         Trouble::Clock { .. } => (

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use super::guilty::{Expected, clock, guilty};
 use crate::credentials::Credentials;
 use crate::http_date;
+use crate::jwt;
+use crate::settings::USUAL_SESSION;
 use crate::supervise::without_tokens;
 use crate::trouble::Trouble;
 
@@ -100,12 +102,13 @@ impl Answer {
         };
         Err(match self.status {
             StatusCode::FORBIDDEN => guilty(token, expected, self.date, now),
-            StatusCode::BAD_REQUEST if refusal.is_about_the_session() => Trouble::SessionRefused {
-                seconds: session.as_secs(),
-                detail: format!(
-                    "it allows 900 s or more, up to what the role allows, mostly 3600 s ({refusal})"
-                ),
-            },
+            StatusCode::BAD_REQUEST if refusal.is_about_an_argument() => {
+                if jwt::claims(token).is_some_and(|claims| !claims.has_subject()) {
+                    Trouble::NoSubject
+                } else {
+                    refusal.of_the_session(session)
+                }
+            }
             status => expected.failing(format!("status {} ({refusal})", status.as_u16())),
         })
     }
@@ -153,10 +156,29 @@ impl Answer {
 }
 
 impl Refusal {
-    /// RGW says `InvalidArgument` and no more; of all that we send only the duration can be outside its limits.
-    fn is_about_the_session(&self) -> bool {
+    /// RGW says `InvalidArgument` and no more; of all that we send that can be the duration, which may be outside its
+    /// limits, or a token without a subject.
+    fn is_about_an_argument(&self) -> bool {
         matches!(self.code.as_str(), "InvalidArgument" | "ValidationError")
-            || self.message.to_ascii_lowercase().contains("duration")
+            || self.is_about_the_duration()
+    }
+
+    fn is_about_the_duration(&self) -> bool {
+        self.message.to_ascii_lowercase().contains("duration")
+    }
+
+    /// What is left is the duration; of the usual one that is not certain.
+    fn of_the_session(&self, session: Duration) -> Trouble {
+        let seconds = session.as_secs();
+        let limits = "it allows 900 s or more, up to what the role allows, mostly 3600 s";
+        let detail = if session == USUAL_SESSION && !self.is_about_the_duration() {
+            format!(
+                "the role allows less, or something else of the request is not as the storage wants it ({self})"
+            )
+        } else {
+            format!("{limits} ({self})")
+        };
+        Trouble::SessionRefused { seconds, detail }
     }
 }
 

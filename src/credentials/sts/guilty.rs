@@ -90,7 +90,7 @@ pub fn flaw(
             expected.issuer
         )));
     }
-    None
+    (!claims.has_subject()).then_some(Trouble::NoSubject)
 }
 
 fn refused(detail: String) -> Trouble {
@@ -147,7 +147,7 @@ mod tests {
     /// A token that is right at `NOW`, but for these claims.
     fn token(changes: &Value) -> String {
         let mut claims = json!({
-            "iss": "https://iam.test/", "aud": "object", "iat": NOW, "nbf": NOW, "exp": NOW + 3600,
+            "iss": "https://iam.test/", "aud": "object", "sub": "1", "iat": NOW, "nbf": NOW, "exp": NOW + 3600,
         });
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
@@ -215,6 +215,16 @@ mod tests {
              \"https://iam.test/\""
         );
         assert!(sentence(&json!({"iss": null}), 0).contains("its issuer is \"\""));
+    }
+
+    #[test]
+    fn a_token_without_a_subject_is_named() {
+        for subject in [json!(null), json!("")] {
+            assert_eq!(
+                sentence(&json!({ "sub": subject }), 0),
+                "the storage refuses the token: it has no subject (sub)"
+            );
+        }
     }
 
     #[test]

@@ -60,6 +60,13 @@ enum Poll {
     Failing(Trouble),
 }
 
+impl DeviceLogin {
+    /// So long before the end of the code's life, for which the provider has a clock of its own.
+    fn last_poll(&self, before: Duration) -> Instant {
+        self.ends.checked_sub(before).unwrap_or(self.ends)
+    }
+}
+
 #[cfg(test)]
 impl DeviceLogin {
     pub(super) fn for_tests(interval: Duration, life: Duration) -> Self {
@@ -126,33 +133,44 @@ impl Provider {
     /// Polls until the user has decided or the code has run out; may be dropped at any moment.
     ///
     /// A provider that is out of reach or out of order meanwhile is asked again, ever more rarely (RFC 8628, section
-    /// 3.5); it is the trouble if it still is at the end of the code's life.
+    /// 3.5), which `failing` is told once; it is the trouble if it still is at the end of the code's life. The last poll
+    /// is just before that end, whatever was due: the user may have used the last seconds.
     pub async fn await_login(
         &self,
         client: &Client,
         login: &DeviceLogin,
+        failing: impl FnOnce(&Trouble),
     ) -> Result<Tokens, Trouble> {
+        let mut failing = Some(failing);
+        let last = login.last_poll(self.http.deadlines.last_poll);
         let mut interval = login.interval;
         let mut pause = interval;
-        let mut trouble = Trouble::CodeExpired;
         loop {
-            if Instant::now() + pause >= login.ends {
+            let next = Instant::now() + pause;
+            // A poll between this one and the last would come too soon after one of them.
+            let is_last = next + interval > last;
+            tokio::time::sleep_until(if is_last { last } else { next }).await;
+            let trouble = match self.poll(client, login).await? {
+                Poll::Approved(tokens) => return Ok(tokens),
+                Poll::Failing(why) => {
+                    if let Some(failing) = failing.take() {
+                        failing(&why);
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE.max(interval));
+                    why
+                }
+                waits => {
+                    if matches!(waits, Poll::SlowDown) {
+                        interval += self.http.deadlines.slow_down;
+                    }
+                    pause = interval;
+                    Trouble::CodeExpired
+                }
+            };
+            if is_last {
                 tokio::time::sleep_until(login.ends).await;
                 return Err(trouble);
             }
-            tokio::time::sleep(pause).await;
-            match self.poll(client, login).await? {
-                Poll::Approved(tokens) => return Ok(tokens),
-                Poll::Failing(why) => {
-                    pause = (pause * 2).min(LONGEST_PAUSE.max(interval));
-                    trouble = why;
-                    continue;
-                }
-                Poll::Pending => {}
-                Poll::SlowDown => interval += self.http.deadlines.slow_down,
-            }
-            pause = interval;
-            trouble = Trouble::CodeExpired;
         }
     }
 

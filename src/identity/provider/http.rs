@@ -33,6 +33,8 @@ pub(super) struct Deadlines {
     pub request: Duration,
     /// By this much `slow_down` makes polling slower (RFC 8628, section 3.5).
     pub slow_down: Duration,
+    /// So long before a code's end is the last poll.
+    pub last_poll: Duration,
 }
 
 impl Deadlines {
@@ -40,6 +42,7 @@ impl Deadlines {
         connect: Duration::from_secs(5),
         request: Duration::from_secs(10),
         slow_down: Duration::from_secs(5),
+        last_poll: Duration::from_secs(1),
     };
 }
 

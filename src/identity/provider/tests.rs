@@ -93,6 +93,7 @@ fn http(issuer: &str) -> Http {
         connect: Duration::from_millis(200),
         request: Duration::from_millis(500),
         slow_down: Duration::from_millis(300),
+        last_poll: Duration::from_millis(30),
     };
     Http::new(issuer, Trust::default().client(), deadlines).unwrap()
 }
@@ -123,7 +124,7 @@ fn client() -> Client {
 async fn login(double: &Double, life: Duration) -> (Result<Tokens, Trouble>, Duration) {
     let begun = std::time::Instant::now();
     let login = DeviceLogin::for_tests(Duration::from_millis(20), life);
-    let end = double.provider.await_login(&client(), &login).await;
+    let end = double.provider.await_login(&client(), &login, |_| ()).await;
     (end, begun.elapsed())
 }
 
@@ -135,6 +136,56 @@ async fn polling_outlives_a_provider_that_is_out_of_order_for_a_while() {
     let (end, _) = login(&double, LONG).await;
     assert_eq!(end.unwrap().refresh_token.unwrap().expose_secret(), "r");
     assert_eq!(double.asked().len(), 6);
+}
+
+/// What is told while a code of this life is polled each 20 ms.
+async fn told(double: &Double, life: Duration) -> (Result<Tokens, Trouble>, Vec<String>) {
+    let mut told = Vec::new();
+    let login = DeviceLogin::for_tests(Duration::from_millis(20), life);
+    let tell = |trouble: &Trouble| told.push(trouble.to_string());
+    let end = double.provider.await_login(&client(), &login, tell).await;
+    (end, told)
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_told_of_once() {
+    let double = Double::with(&[PENDING, Html(503), PENDING, Hang, Html(503), TOKENS]).await;
+    let (end, told) = told(&double, LONG).await;
+    end.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("status 503 at /token"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_is_not_told_of() {
+    let double = Double::with(&[PENDING, SLOW_DOWN, PENDING, TOKENS]).await;
+    let (end, told) = told(&double, LONG).await;
+    end.unwrap();
+    assert_eq!(told, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_approval_in_the_last_moment_is_found_also_where_polls_have_become_rare() {
+    // Polls after 20, 60, 140, 300 and 620 ms; the next would be at 1260 ms.
+    let mut replies = vec![Html(503); 5];
+    replies.push(TOKENS);
+    let double = Double::with(&replies).await;
+    let life = Duration::from_millis(1100);
+    let begun = std::time::Instant::now();
+    let (end, _) = told(&double, life).await;
+    end.unwrap();
+    assert!(begun.elapsed() < life, "{:?}", begun.elapsed());
+    assert_eq!(double.asked().len(), 6);
+}
+
+#[tokio::test]
+async fn polls_keep_their_interval_up_to_the_last_one() {
+    let double = Double::with(&[PENDING]).await;
+    let (end, _) = told(&double, Duration::from_millis(130)).await;
+    assert_eq!(end.unwrap_err(), Trouble::CodeExpired);
+    // After 20, 40, 60 and, in the place of 80, at 100 ms: as many as fit.
+    let polls = double.asked().len();
+    assert!((3..=5).contains(&polls), "{polls}");
 }
 
 #[tokio::test]

@@ -103,3 +103,50 @@ fn of_tokens_of_one_use_the_new_one_is_asked_about() {
         scene.check_beside(&server).is(0, &good("20 days", end));
     }
 }
+
+/// The line of a screen that tells until when the login is good.
+fn until(screen: &str) -> &str {
+    let mut lines = screen.lines();
+    lines
+        .find_map(|line| line.strip_prefix("The login is good until "))
+        .unwrap_or_else(|| panic!("no date: {screen}"))
+}
+
+#[test]
+fn a_new_login_of_tokens_of_one_use_is_told_with_the_providers_date_and_status_keeps_it() {
+    let scene = Scene::new(r#"{"refresh_token": "opaque", "rotate": true}"#);
+    let end = now() + 5 * DAY + 100;
+    scene
+        .realm
+        .control(&json!({ "refresh_expires_at": end }).to_string());
+    let status = || {
+        let told = scene.installation.run(["status", "--json"]).stdout;
+        let status: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        (
+            status["login"]["days_left"].clone(),
+            status["login"]["estimated"].clone(),
+        )
+    };
+    let made = scene.installation.log_in().ok();
+    assert_eq!(until(&made.stdout), format!("{}.", date(end)));
+    assert_eq!(status(), (json!(5), json!(false)));
+
+    let made = scene.installation.re_auth().ok();
+    assert_eq!(until(&made.stdout), format!("{}.", date(end)));
+
+    // Of a provider that does not tell it just then.
+    scene.realm.control(r#"{"fail": {"introspect": 503}}"#);
+    let made = scene.installation.re_auth().ok();
+    let told = until(&made.stdout);
+    assert!(
+        told.ends_with(" (estimated: 30 days after the login)."),
+        "{told}"
+    );
+    assert_eq!(status(), (json!(29), json!(true)));
+
+    // What the check has learned is shown from then on.
+    scene.realm.control(r#"{"fail": {}}"#);
+    let checked = scene.check([]);
+    assert_eq!(checked.code, 1, "{}", checked.all);
+    assert_eq!(status(), (json!(5), json!(false)));
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{approving, only_login, typed, typed_within};
 use crate::harness::{Installation, docker};
-use crate::rig::{Realm, Rig};
+use crate::rig::{Realm, Rig, attend};
 
 /// A container has to be started, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(15);
@@ -85,6 +85,39 @@ fn a_saved_login_outlives_a_service_that_does_not_work() {
     assert_eq!(only_login(&alice), login);
     alice.run(["config"]).ok().says("is kept");
     assert_eq!(realm.count("register"), 1);
+}
+
+#[test]
+fn a_service_that_does_not_answer_while_the_approval_is_waited_for_is_told_of_once() {
+    let realm = Rig::get().realm("{}");
+    let alice = Installation::on_realm(&realm, "alice");
+    for fail in [json!({"token": 503}), json!({"token": "drop"})] {
+        let ended = attend(alice.command([], ["config", "--force"]), |request| {
+            let polled = realm.count("token");
+            realm.control(&json!({ "fail": fail }).to_string());
+            while realm.count("token") < polled + 3 {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            realm.control(r#"{"fail": {}}"#);
+            realm
+                .rig()
+                .approve(&request.uri, &request.code, alice.user());
+        })
+        .ok();
+        let (before, told) = ended
+            .stdout
+            .split_once("\nNote: the login service ")
+            .unwrap_or_else(|| panic!("{}", ended.stdout));
+        assert!(before.contains("Waiting until you have logged in there"));
+        let mut lines = told.lines();
+        assert!(lines.next().unwrap().starts_with(realm.issuer()), "{told}");
+        assert_eq!(
+            lines.next(),
+            Some("It is asked again, ever more rarely, until the code runs out.")
+        );
+        assert!(!told.contains("Note: "), "{told}");
+        assert!(told.contains("The login is saved."), "{told}");
+    }
 }
 
 /// A client that somebody registers by hand: its id and its secret.

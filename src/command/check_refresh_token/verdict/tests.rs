@@ -21,6 +21,7 @@ fn finding(refresh: Result<(), Trouble>, left: i64) -> Finding {
     Finding {
         expiry: Ok(Some(expiry(left, Source::Token))),
         refresh,
+        clocks: Vec::new(),
         warn_days: 7,
     }
 }
@@ -229,14 +230,73 @@ fn a_login_without_a_storage_keeps_its_verdict() {
     assert!(body.ends_with(note), "{body}");
 }
 
+/// A login that works, beside these clocks: by how many seconds ours is ahead of each.
+fn beside(clocks: &[(i64, &str)], left: i64) -> Finding {
+    let clock = |(ahead, other): &(i64, &str)| Trouble::Clock {
+        ahead: *ahead,
+        other: (*other).to_owned(),
+    };
+    Finding {
+        clocks: clocks.iter().map(clock).collect(),
+        ..finding(Ok(()), left)
+    }
+}
+
 #[test]
 fn a_clock_that_is_behind_does_not_put_off_the_alert() {
-    let behind = |seconds: i64| Trouble::Clock {
-        ahead: -seconds,
+    let date = expiry(7 * DAYS + 3600, Source::Token);
+    let clocks = [(-3600, "the login service"), (-3601, "the storage")];
+    assert_eq!(
+        told(&beside(&clocks, 7 * DAYS + 3600)),
+        (
+            1,
+            format!(
+                "The login ends in 6 days, on {date}\nLog in again before that: {REAUTH}\n\
+                 Note: the clock of this machine is 3600 s behind that of the login service\n\
+                 Note: the clock of this machine is 3601 s behind that of the storage, by which the days are counted\n\
+                 Set the clock of this machine (timedatectl set-ntp true).\n"
+            )
+        )
+    );
+    let (code, body) = told(&beside(&[(-3600, "the storage")], 7 * DAYS + 3601));
+    assert_eq!(code, 0, "{body}");
+    assert!(body.contains("3600 s behind"), "{body}");
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_named_and_does_not_move_the_alert() {
+    let (code, body) = told(&beside(&[(3600, "the storage")], 7 * DAYS + 1));
+    assert_eq!(code, 0);
+    assert!(
+        body.ends_with(
+            "\nNote: the clock of this machine is 3600 s ahead of that of the storage\n\
+             Set the clock of this machine (timedatectl set-ntp true).\n"
+        ),
+        "{body}"
+    );
+    let (code, body) = told(&beside(&[(3600, "the storage")], -5));
+    assert_eq!(code, 69);
+    let lines: Vec<&str> = body.lines().collect();
+    assert!(lines[0].ends_with("is the clock of this machine right?"));
+    assert_eq!(
+        lines[1..],
+        [
+            "Set the clock of this machine (timedatectl set-ntp true).",
+            "Note: the clock of this machine is 3600 s ahead of that of the storage"
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_only_the_renewal_has_seen_is_named_too() {
+    let ahead = Trouble::Clock {
+        ahead: 3600,
         other: "the storage".to_owned(),
     };
-    assert_eq!(told(&finding(Err(behind(3600)), 8 * DAYS)).0, 0);
-    let (code, body) = told(&finding(Err(behind(2 * DAYS)), 8 * DAYS));
-    assert_eq!(code, 1);
-    assert!(body.starts_with("The login ends in 6 days"), "{body}");
+    let (code, body) = told(&finding(Err(ahead), 20 * DAYS));
+    assert_eq!(code, 0);
+    assert!(
+        body.contains("\nNote: the clock of this machine is 3600 s ahead of that of the storage\n"),
+        "{body}"
+    );
 }

@@ -67,7 +67,6 @@ impl Finding {
             Self::SourceUnreadable { reading, .. } => reading.remedy().into(),
             Self::Login(trouble) => trouble.remedy().into(),
             Self::LoginEnds { .. } => format!("Log in again: {REAUTH}").into(),
-            Self::NoSubject => "Ask the login service's people: a token names its user in the claim sub.".into(),
             Self::Scope { .. } => "Correct OIDC_SCOPE, or let the client have it at the login service, then log in anew: \
                                    docker compose run --rm cloud-backup config --force"
                 .into(),

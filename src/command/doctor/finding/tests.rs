@@ -135,6 +135,7 @@ fn of_the_login() -> Vec<Finding> {
         Trouble::TokenRefused {
             detail: text("it is for else, and OIDC_AUDIENCE is object"),
         },
+        Trouble::NoSubject,
         Trouble::StsFailing {
             endpoint: text(RGW),
             detail: text("status 404, application/json: that is no answer of STS"),
@@ -152,7 +153,6 @@ fn of_the_login() -> Vec<Finding> {
         Finding::LoginEnds {
             left: text("6 days"),
         },
-        Finding::NoSubject,
         Finding::Scope {
             missing: text("offline_access"),
         },

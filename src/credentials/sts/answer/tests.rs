@@ -1,3 +1,6 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::*;
 
 const NOW: &str = "2026-11-23T23:39:26Z";
@@ -19,6 +22,18 @@ fn refusal(code: &str, message: &str) -> String {
 
 /// The judgement of an answer whose `Date` is `NOW`, at this time by our clock.
 fn judged(status: u16, content_type: &str, body: &str, now: &str) -> Result<Credentials, Trouble> {
+    judged_of("no-jwt", 3600, status, content_type, body, now)
+}
+
+/// The same of this token and a session of these seconds.
+fn judged_of(
+    token: &str,
+    session: u64,
+    status: u16,
+    content_type: &str,
+    body: &str,
+    now: &str,
+) -> Result<Credentials, Trouble> {
     Answer {
         status: StatusCode::from_u16(status).unwrap(),
         date: NOW.parse().ok(),
@@ -26,8 +41,8 @@ fn judged(status: u16, content_type: &str, body: &str, now: &str) -> Result<Cred
         body: body.to_owned(),
     }
     .judge(
-        "no-jwt",
-        Duration::from_hours(1),
+        token,
+        Duration::from_secs(session),
         &Expected {
             endpoint: "https://rgw.test/".to_owned(),
             role: "IAMaccess".to_owned(),
@@ -82,22 +97,61 @@ fn the_end_of_credentials_is_told_by_a_clock_that_is_behind() {
     assert_eq!(end("2026-11-23T23:44:26Z"), "2026-11-23T23:54:26Z");
 }
 
+/// A token of these claims, asked for with a session of these seconds, that STS minds an argument of.
+fn minded(claims: &str, session: u64, code: &str, message: &str) -> Trouble {
+    let token = format!(
+        "eyJhbGciOiJSUzI1NiJ9.{}.c2ln",
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let body = refusal(code, message);
+    judged_of(&token, session, 400, "application/xml", &body, NOW).unwrap_err()
+}
+
 #[test]
-fn a_bad_argument_is_the_duration() {
-    for (code, message, told) in [
-        ("InvalidArgument", "", "InvalidArgument"),
+fn a_bad_argument_is_the_duration_where_that_is_known() {
+    let exceeds = "The requested DurationSeconds exceeds the MaxSessionDuration";
+    let limits = "it allows 900 s or more, up to what the role allows, mostly 3600 s";
+    let perhaps =
+        "the role allows less, or something else of the request is not as the storage wants it";
+    for (session, code, message, told) in [
         (
+            1,
+            "InvalidArgument",
+            "",
+            format!("{limits} (InvalidArgument)"),
+        ),
+        (
+            3600,
+            "InvalidArgument",
+            "",
+            format!("{perhaps} (InvalidArgument)"),
+        ),
+        (
+            3600,
             "MalformedInput",
-            "The requested DurationSeconds exceeds the MaxSessionDuration",
-            "MalformedInput: The requested DurationSeconds exceeds the MaxSessionDuration",
+            exceeds,
+            format!("{limits} (MalformedInput: {exceeds})"),
         ),
     ] {
-        let said = sentence(400, "application/xml", &refusal(code, message), NOW);
-        assert!(
-            said.starts_with("the storage refuses a session of 3600 s: ")
-                && said.ends_with(&format!("({told})")),
-            "{said}"
+        let trouble = minded(r#"{"sub":"1"}"#, session, code, message);
+        assert_eq!(
+            trouble.to_string(),
+            format!("the storage refuses a session of {session} s: {told}")
         );
+    }
+    // An hour is no cure for an hour.
+    let remedy = |session| minded(r#"{"sub":"1"}"#, session, "InvalidArgument", "").remedy();
+    assert!(remedy(1).contains("such as 1h"));
+    assert!(remedy(3600).contains("such as 15m"));
+}
+
+#[test]
+fn a_bad_argument_of_a_token_without_a_subject_is_that() {
+    for claims in [r"{}", r#"{"sub":null}"#, r#"{"sub":"","name":"alice"}"#] {
+        for session in [1, 3600] {
+            let trouble = minded(claims, session, "InvalidArgument", "");
+            assert_eq!(trouble, Trouble::NoSubject, "{claims}");
+        }
     }
 }
 
