@@ -281,7 +281,7 @@ pub enum Error {
     },
     /// The disk cannot take what is to be restored.
     #[error(
-        "{} has {} MiB free, and {} MiB are needed to restore there",
+        "{} has {} MiB free, and {} MiB are needed there",
         folder.display(), .free >> 20, (.needed >> 20) + 1
     )]
     NoRoom {

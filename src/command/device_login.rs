@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::sleep;
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -21,6 +22,13 @@ use crate::place::Place;
 use crate::settings::{self, Client, Settings};
 use crate::trouble::Trouble;
 use crate::volume::Volume;
+
+/// Before the second, the third and the fourth try.
+const PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+];
 
 /// One token of the new login.
 const TOKEN: Duration = Duration::from_secs(15);
@@ -82,14 +90,7 @@ pub(super) async fn log_in(
     });
     let made = about.made;
     let staged = store.stage(&login.issuer)?;
-    let saved = save(
-        settings,
-        login,
-        volume,
-        &staged,
-        &client,
-        refresh_token.clone(),
-    );
+    let saved = save(settings, login, volume, &staged, &client, &refresh_token);
     if let Err(error) = saved.await {
         return Err(refused_at_once(error, &provider, &client, &refresh_token).await);
     }
@@ -249,19 +250,16 @@ fn about(issuer: &str, tokens: &Tokens) -> About {
 }
 
 /// Saves the account by oidc-agent, and lets a fresh one load it and get a token, as the server will.
+///
+/// Each uses a refresh token, which may be of one use: what has worked is not done again.
 async fn save(
     settings: &Settings,
     login: &settings::Login,
     volume: &Volume,
     staged: &Staged,
     client: &Client,
-    refresh_token: SecretString,
+    refresh_token: &SecretString,
 ) -> Result<()> {
-    let folder = tempfile::tempdir().map_err(|source| Error::System {
-        what: "making a temporary folder",
-        source,
-    })?;
-    let socket = folder.path().join("oidc-agent.sock");
     let account = NewAccount {
         name: login.account.clone(),
         issuer: login.issuer.clone(),
@@ -269,36 +267,61 @@ async fn save(
         client_id: client.id.clone(),
         client_secret: client.secret.clone(),
         scope: login.scope.clone(),
-        refresh_token,
+        refresh_token: refresh_token.clone(),
         ca_bundle: Some(volume.ca_bundle()),
     };
-    let agent = Agent::start(
-        &settings.environment,
-        &staged.folder(),
-        &socket,
-        &login.issuer,
-    )
+    let password = &login.password;
+    persistently(async || {
+        with_agent(settings, login, staged, async |agent| {
+            agent.save(&account, password).await
+        })
+        .await
+    })
     .await?;
-    let saved = agent.save(&account, &login.password).await;
+    persistently(async || {
+        with_agent(settings, login, staged, async |agent| {
+            agent.load(&login.account, password).await?;
+            let token = agent.access_token(&login.account, &login.audience, TOKEN);
+            token.await.map(drop)
+        })
+        .await
+    })
+    .await
+}
+
+/// An agent of its own for `work`, on the folder of the new login.
+async fn with_agent(
+    settings: &Settings,
+    login: &settings::Login,
+    staged: &Staged,
+    work: impl AsyncFnOnce(&Agent) -> Result<(), Trouble>,
+) -> Result<()> {
+    let folder = tempfile::tempdir().map_err(|source| Error::System {
+        what: "making a temporary folder",
+        source,
+    })?;
+    let socket = folder.path().join("oidc-agent.sock");
+    let (environment, place) = (&settings.environment, staged.folder());
+    let agent = Agent::start(environment, &place, &socket, &login.issuer).await?;
+    let end = work(&agent).await;
     agent.stop(TOKEN).await;
-    saved?;
-    let agent = Agent::start(
-        &settings.environment,
-        &staged.folder(),
-        &socket,
-        &login.issuer,
-    )
-    .await?;
-    let token = async {
-        agent.load(&login.account, &login.password).await?;
-        agent
-            .access_token(&login.account, &login.audience, TOKEN)
-            .await
-    };
-    let token = token.await;
-    agent.stop(TOKEN).await;
-    token?;
-    Ok(())
+    Ok(end?)
+}
+
+/// Tries again where the login service fails: an approved login is not thrown away for one bad moment.
+async fn persistently(work: impl AsyncFn() -> Result<()>) -> Result<()> {
+    for pause in PAUSES {
+        match work().await {
+            Err(Error::Login(
+                trouble @ (Trouble::ProviderFailing { .. } | Trouble::ProviderUnreachable { .. }),
+            )) => {
+                say(&format!("{trouble}: trying again ..."));
+                sleep(pause).await;
+            }
+            end => return end,
+        }
+    }
+    work().await
 }
 
 /// A line on the screen, with what to type as it is typed here; nobody listening is no reason to end.

@@ -31,6 +31,8 @@ mod retrieval;
 mod words;
 mod workplace;
 
+/// The least that `restic check` needs for its cache, in bytes.
+const CACHE: u64 = 16 * 1024 * 1024;
 /// restic may take so long to list the snapshots.
 const LISTING: Duration = Duration::from_mins(5);
 
@@ -46,6 +48,8 @@ pub(super) async fn run(subset: String, args: Vec<OsString>) -> Result<u8> {
     };
     job::run(job, async |repository, run, interrupts| {
         interrupts.unless(repository.require()).await?;
+        // restic check tries for a quarter of an hour to keep its cache on a full disk, and keeps backups out meanwhile.
+        workplace::require_room(&std::env::temp_dir(), CACHE)?;
         check(&subset, repository, run, interrupts).await?;
         let list = repository.list(LISTING);
         let all = interrupts.unless(list).await?;

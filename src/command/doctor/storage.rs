@@ -1,5 +1,6 @@
 //! The storage itself: what a backup does in it, the server in front of it, and the repository.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -9,7 +10,7 @@ use crate::command::status::repository;
 use crate::command::with_repository::running_server;
 use crate::error::{Error, Result};
 use crate::repository::require_to_last;
-use crate::settings::{Destination, Settings};
+use crate::settings::{Destination, Remote, Settings};
 use crate::size::bytes;
 use crate::storage::probe::{self, Missing};
 use crate::storage::{Place, Supply, require_section};
@@ -42,7 +43,13 @@ pub(super) async fn bucket(
         let left = Missing::Told;
         probe::write_list_read_delete(settings, volume, supply, left, interrupts, |_| ()).await
     };
-    let end = timeout(PROBE, proof).await.unwrap_or_else(|_| {
+    let made = missing(&settings.remote);
+    let end = timeout(PROBE, proof).await;
+    // A path that was mistyped is not to be there afterwards. What somebody has put there meanwhile stays.
+    for directory in made {
+        let _ = std::fs::remove_dir(directory);
+    }
+    let end = end.unwrap_or_else(|_| {
         Err(Error::ProbeFailed {
             doing: "read and write",
             detail: format!("no end within {}", humantime::format_duration(PROBE)),
@@ -57,6 +64,13 @@ pub(super) async fn bucket(
         Err(error @ Error::Interrupted { .. }) => return Err(error),
         Err(error) => look(error, settings),
     })
+}
+
+/// The directories on the way to a directory of ours that are not there yet, the innermost first.
+fn missing(remote: &Remote) -> Vec<PathBuf> {
+    let way = remote.directory().into_iter().flat_map(Path::ancestors);
+    let missing = way.take_while(|directory| !directory.exists());
+    missing.map(Path::to_owned).collect()
 }
 
 /// The running server, if there is one.

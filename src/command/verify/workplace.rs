@@ -27,24 +27,8 @@ pub(super) struct Workplace {
 impl Workplace {
     /// Makes one in this folder where it has room for so many bytes.
     pub(super) fn open(within: &Path, bytes: u64) -> Result<Self> {
-        let failed = |source| Error::Volume {
-            path: within.to_owned(),
-            source,
-        };
-        let free = statvfs(within)
-            .map(|disk| {
-                let blocks: u64 = disk.blocks_available();
-                blocks.saturating_mul(disk.fragment_size())
-            })
-            .map_err(|errno| failed(errno.into()))?;
-        let needed = bytes + LEFT_FREE;
-        if free < needed {
-            return Err(Error::NoRoom {
-                folder: within.to_owned(),
-                free,
-                needed,
-            });
-        }
+        require_room(within, bytes + LEFT_FREE)?;
+        let failed = failed(within);
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(within)
@@ -62,6 +46,32 @@ impl Workplace {
     /// A folder in it, which restic makes.
     pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+}
+
+/// An error where the disk of this folder has fewer bytes free.
+pub(super) fn require_room(within: &Path, needed: u64) -> Result<()> {
+    let free = statvfs(within)
+        .map(|disk| {
+            let blocks: u64 = disk.blocks_available();
+            blocks.saturating_mul(disk.fragment_size())
+        })
+        .map_err(|errno| failed(within)(errno.into()))?;
+    if free < needed {
+        return Err(Error::NoRoom {
+            folder: within.to_owned(),
+            free,
+            needed,
+        });
+    }
+    Ok(())
+}
+
+fn failed(folder: &Path) -> impl Fn(std::io::Error) -> Error {
+    let path = folder.to_owned();
+    move |source| Error::Volume {
+        path: path.clone(),
+        source,
     }
 }
 

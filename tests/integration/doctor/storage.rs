@@ -26,8 +26,11 @@ fn path_server_and_repository() {
     doctor(&idle, []).found(["repository-damaged"]);
     storage("mv ../keys keys; cd ..; mv storage elsewhere");
     doctor(&idle, []).found(["repository-gone"]);
-    idle.shell("cd /home/user; rm -r storage; mv elsewhere storage")
+    // A look makes nothing that stays.
+    idle.shell("cd /home/user; [ ! -e storage ] && mv elsewhere storage")
         .ok();
+    doctor(&idle, ["BACKUP_REMOTE=/home/user/mistyped/path"]).found([]);
+    idle.shell("[ ! -e /home/user/mistyped ]").ok();
 
     let server = installation.server();
     doctor(&server, []).found([]);

@@ -66,6 +66,21 @@ fn a_first_login_at_a_service_that_does_not_work_ends_in_time_and_says_so() {
 }
 
 #[test]
+fn a_bad_moment_after_the_approval_costs_no_login() {
+    let (realm, alice) = approving();
+    realm.control(r#"{"next": [{"fail": 503}, {"fail": "drop"}, null, {"fail": 503}]}"#);
+    alice
+        .log_in()
+        .ok()
+        .says("does not work: status 503")
+        .says(": trying again ...\n")
+        .says("The login is saved.");
+    assert_eq!(realm.control("{}")["script"]["next"], json!([]));
+    assert_eq!(realm.count("device"), 1);
+    alice.run(["check-refresh-token"]).ok();
+}
+
+#[test]
 fn a_saved_login_outlives_a_service_that_does_not_work() {
     let (realm, alice) = approving();
     alice.log_in().ok();
