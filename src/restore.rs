@@ -74,6 +74,21 @@ pub enum Refusal {
         /// What was backed up.
         holds: Vec<String>,
     },
+    /// Other snapshots have a newer state of it.
+    #[error(
+        "newer snapshots than {snapshot} have {}: nothing was restored",
+        listed(.paths)
+    )]
+    NotNewest {
+        /// The only one with all that was asked for.
+        snapshot: String,
+        /// What newer ones have.
+        paths: Vec<String>,
+        /// The commands that take the newest of each path.
+        lines: Vec<String>,
+        /// The command for this snapshot all the same.
+        line: String,
+    },
     /// Data is there, and nobody said what shall become of it.
     #[error("{} is not empty: nothing was restored", target.display())]
     NotEmpty {
@@ -170,6 +185,7 @@ impl Refusal {
             | Self::HostHasNone { .. }
             | Self::NoSuchSnapshot { .. }
             | Self::NoSuchPath { .. }
+            | Self::NotNewest { .. }
             | Self::Incomplete { .. } => 1,
             Self::NoRepository { .. } => 10,
             Self::NotEmpty { .. }
@@ -200,6 +216,11 @@ impl Refusal {
                 "Write the path as it was backed up, such as {}. To see which snapshots have it: {LINE} restic find {}",
                 holds.first().map_or("/backup/dir1/file", String::as_str),
                 quoted(paths.first().map_or("", String::as_str)),
+            )
+            .into(),
+            Self::NotNewest { lines, line, .. } => format!(
+                "For the newest of each, one after the other:\n     {}\n     This older state all the same: {line}",
+                lines.join("\n     ")
             )
             .into(),
             Self::NotEmpty { .. } => {
@@ -284,6 +305,11 @@ fn named(places: &[PathBuf], count: usize) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// Names one after the other.
+fn listed(names: &[String]) -> String {
+    shown(&names.join(" "))
 }
 
 /// A name as it can stand in a line, whatever a file or a client has put there.

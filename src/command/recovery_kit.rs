@@ -21,6 +21,7 @@ use crate::volume::Volume;
 
 use super::config::interrupted;
 use super::restore::own_host;
+use super::restore::parts::{Part, parts};
 use super::version::version;
 use super::with_repository::with_repository;
 
@@ -135,11 +136,18 @@ async fn listed(settings: &Settings, volume: &Volume, endpoint: &Endpoint) -> Re
 
 impl Facts<'_> {
     /// What a restore has to be asked for, one after the other: no paths where everything is in one snapshot.
-    fn parts(&self) -> Vec<&[String]> {
+    fn parts(&self) -> Vec<Part> {
+        parts(self.snapshots.as_deref().unwrap_or_default(), &self.host)
+    }
+
+    /// Whether there are snapshots of several sets of directories of the host.
+    fn has_several_sets(&self) -> bool {
         let groups = self.snapshots.as_deref().unwrap_or_default();
-        let ours = groups.iter().filter(|group| group.host == self.host);
-        let parts: Vec<&[String]> = ours.map(|group| &*group.paths).collect();
-        if parts.len() > 1 { parts } else { vec![&[]] }
+        groups
+            .iter()
+            .filter(|group| group.host == self.host)
+            .count()
+            > 1
     }
 
     /// The variables that define the remote in the place of `rclone.conf`, with their values.

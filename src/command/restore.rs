@@ -25,6 +25,7 @@ use target::Target;
 
 mod again;
 mod choice;
+pub(super) mod parts;
 mod screen;
 mod target;
 
@@ -114,6 +115,7 @@ async fn restore(
     let snapshots = interrupts.unless(repository.list(LISTING)).await?;
     let choice = choose(&snapshots, wish, place)?;
     screen::choice(&choice, place);
+    choice.require_newest(wish)?;
     let mut work = Work {
         repository,
         redactor: place.settings.environment.redactor(),

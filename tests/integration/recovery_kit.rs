@@ -177,3 +177,115 @@ fn a_remote_of_variables_and_an_odd_password_come_over_to_the_new_machine_by_the
         .ok()
         .says("content");
 }
+
+/// A second directory, mounted at `/backup/dir2`.
+fn with_two_directories() -> (Installation, tempfile::TempDir) {
+    let second = tempfile::tempdir().expect("a folder");
+    let installation =
+        Installation::new()
+            .with([format!("--volume={}:/backup/dir2", second.path().display()).as_str()]);
+    for folder in [installation.source(), second.path()] {
+        std::os::unix::fs::chown(folder, Some(1000), Some(1000)).expect("chown, as root");
+    }
+    (installation, second)
+}
+
+/// The lines of the sheet that restore in this way, as the words after `cloud-backup`.
+fn lines_with<'s>(sheet: &'s str, option: &str) -> Vec<Vec<&'s str>> {
+    let lines = sheet.lines().filter(|line| line.contains(option));
+    lines
+        .filter_map(|line| line.split_once("cloud-backup "))
+        .map(|(_, line)| line.split(' ').collect())
+        .collect()
+}
+
+#[test]
+fn a_set_of_directories_that_is_older_than_others_is_not_put_over_them() {
+    let (installation, second) = with_two_directories();
+    let write = |folder: &std::path::Path, content: &str| {
+        let file = folder.join("f");
+        std::fs::write(&file, content).expect("a file");
+        std::os::unix::fs::chown(&file, Some(1000), Some(1000)).expect("chown, as root");
+    };
+    let write_both = |content: &str| {
+        write(installation.source(), content);
+        write(second.path(), content);
+    };
+    write_both("OLD");
+    installation
+        .run(["backup", "/backup/dir1", "/backup/dir2"])
+        .ok();
+    write_both("NEW-longer");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    // The only set with both is the older one.
+    let refused = installation
+        .run([
+            "restore",
+            "--in-place",
+            "--overwrite=if-changed",
+            "/backup/dir1",
+            "/backup/dir2",
+        ])
+        .code(1)
+        .says("have /backup/dir1: nothing was restored\n  -> For the newest of each")
+        .says("  NEWER: ");
+    let lines: Vec<_> = lines_with(&refused.stderr, "--in-place");
+    let wanted = |path| vec!["restore", "--in-place", "--overwrite", "if-changed", path];
+    assert_eq!(lines[..2], [wanted("/backup/dir2"), wanted("/backup/dir1")]);
+    for line in &lines[..2] {
+        installation.run(line.iter().copied()).ok();
+    }
+    let content =
+        |folder: &std::path::Path| std::fs::read_to_string(folder.join("f")).expect("a file");
+    assert_eq!(
+        (content(installation.source()), content(second.path())),
+        ("NEW-longer".to_owned(), "OLD".to_owned())
+    );
+
+    let sheet = installation
+        .run(["recovery-kit", "--with-secrets"])
+        .ok()
+        .stdout;
+    let in_place = lines_with(&sheet, "--in-place");
+    assert_eq!(in_place.len(), 2, "{sheet}");
+    std::fs::remove_file(second.path().join("f")).expect("a file");
+    for line in in_place {
+        installation.run(line).ok();
+    }
+    assert_eq!(
+        (content(installation.source()), content(second.path())),
+        ("NEW-longer".to_owned(), "OLD".to_owned())
+    );
+    let server = installation.server();
+    let as_root = lines_with(&sheet, "--entrypoint /usr/bin/restic");
+    assert_eq!(as_root.len(), 2, "{sheet}");
+    for line in as_root {
+        let options = ["--user=root", "--entrypoint=/usr/bin/restic"];
+        let mut command = installation.command(options, line);
+        let output = command.output().expect("docker can be started");
+        Ended::of(format!("{command:?}"), &output).ok();
+    }
+    drop(server);
+    let plain = format!(
+        "set -e; cd /home/user; PATH=/usr/bin:/bin\n{}cat restored/backup/dir1/f restored/backup/dir2/f",
+        last_block(&sheet)
+    );
+    let restored = installation.run_program("sh", ["-c", &plain]).ok();
+    assert!(
+        restored.stdout.ends_with("NEW-longerOLD"),
+        "{}",
+        restored.stdout
+    );
+    assert_eq!(
+        (content(installation.source()), content(second.path())),
+        ("NEW-longer".to_owned(), "OLD".to_owned())
+    );
+
+    // Once a newer set has all of an older one this is nowhere on the sheet.
+    write(second.path(), "NEW-longer");
+    installation.run(["backup", "/backup/dir2"]).ok();
+    let sheet = installation.run(["recovery-kit"]).ok().stdout;
+    let lines = lines_with(&sheet, "--in-place");
+    let paths: Vec<_> = lines.iter().filter_map(|line| line.last()).collect();
+    assert_eq!(paths, [&"/backup/dir1", &"/backup/dir2"], "{sheet}");
+}

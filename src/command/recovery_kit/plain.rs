@@ -46,11 +46,9 @@ pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
     let password = facts.password.map_or(format!("'{BLANK}'"), |password| {
         quoted(password).into_owned()
     });
-    let host = quoted(&facts.host);
     let restores = facts.parts().into_iter().map(|part| {
-        let paths = part.iter().map(|path| format!(" --path {}", quoted(path)));
-        let paths: String = paths.collect();
-        format!("    restic restore latest --host {host}{paths} --target restored\n")
+        let args = part.of_restic(&facts.host, " --target restored");
+        format!("    restic restore{args}\n")
     });
     let restores: String = restores.collect();
     let _ = write!(

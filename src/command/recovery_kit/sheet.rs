@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Facts, plain};
+use super::{Facts, Part, plain};
 use crate::moment::date_and_time;
-use crate::restore::{AS_ROOT, LINE, quoted};
+use crate::restore::{AS_ROOT, LINE};
 use crate::settings::{Client, Login};
 
 /// A place to write something in by hand.
@@ -25,6 +25,11 @@ const OTHERS: [&str; 4] = [
     "S3_REGION",
     "EXTRA_CA_FILE",
 ];
+
+/// The lines of a host with several sets of directories are those of the day when the sheet was printed.
+const ORDER: &str = "This host has snapshots of several sets of directories. Each line takes what no newer set has, the oldest \
+                     first: keep to the order. Where `restic snapshots` shows that another set is the newest now, restore that \
+                     one last.\n\n";
 
 /// Of the variables that define a remote those that are surely no secrets.
 const NO_SECRETS: [&str; 4] = ["_TYPE", "_PROVIDER", "_REGION", "_ENV_AUTH"];
@@ -176,35 +181,35 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
     if facts.settings.login.is_some() {
         let _ = writeln!(text, "    {LINE} config");
     }
-    let host = quoted(&facts.host);
-    let lines = |line: &str, before_each: &str| {
-        let of_part = |part: &&[String]| {
-            let words = part
-                .iter()
-                .map(|path| format!(" {before_each}{}", quoted(path)));
-            format!("    {line}{}\n", words.collect::<String>())
+    let parts = facts.parts();
+    let ours = |options: &str| {
+        let line = |part: &Part| {
+            format!(
+                "    {LINE} restore{}\n",
+                part.of_restore(&facts.host, options)
+            )
         };
-        facts.parts().iter().map(of_part).collect::<String>()
+        parts.iter().map(line).collect::<String>()
     };
+    let as_root = parts.iter().map(|part| {
+        let args = part.of_restic(&facts.host, " --target / --overwrite if-changed");
+        format!("    {AS_ROOT} restore{args}\n")
+    });
     let _ = write!(
         text,
         "    {LINE} restic snapshots\n{look}{restore}\n\
+         {order}\
          That is a new folder in the volume, and the screen says how to copy it to the machine. Back to the original paths, \
          which must be in `compose.yaml` and belong to uid 1000:\n\n\
          {in_place}\n\
          The same as root, whoever owns them, with owners and modes:\n\n    \
          docker compose up -d cloud-backup\n{as_root}\n\
          Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
-        look = lines(&format!("{LINE} restore --host {host} --dry-run"), ""),
-        restore = lines(&format!("{LINE} restore --host {host}"), ""),
-        in_place = lines(
-            &format!("{LINE} restore --host {host} --in-place --overwrite if-changed"),
-            ""
-        ),
-        as_root = lines(
-            &format!("{AS_ROOT} restore latest --host {host} --target / --overwrite if-changed"),
-            "--path "
-        ),
+        look = ours(" --dry-run"),
+        restore = ours(""),
+        order = if facts.has_several_sets() { ORDER } else { "" },
+        in_place = ours(" --in-place --overwrite if-changed"),
+        as_root = as_root.collect::<String>(),
     );
 }
 
