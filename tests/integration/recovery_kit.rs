@@ -289,3 +289,91 @@ fn a_set_of_directories_that_is_older_than_others_is_not_put_over_them() {
     let paths: Vec<_> = lines.iter().filter_map(|line| line.last()).collect();
     assert_eq!(paths, [&"/backup/dir1", &"/backup/dir2"], "{sheet}");
 }
+
+/// A second container on what is stored, with nothing but the sheet's `.env`.
+fn on_a_new_machine(lost: &Installation, sheet: &str, script: &str) -> Ended {
+    let mut options = vec![
+        "run".to_owned(),
+        "--rm".to_owned(),
+        "--hostname=new-VM".to_owned(),
+        "--tmpfs=/home/user:mode=0777".to_owned(),
+        format!("--volume={}:/srv", lost.volume()),
+    ];
+    for line in env_file(sheet).lines() {
+        let (name, value) = line.split_once('=').expect("a variable");
+        options.push(format!("--env={name}={}", value.trim_matches('\'')));
+    }
+    options.extend(["--entrypoint=sh".to_owned(), crate::harness::image()]);
+    options.extend(["-c".to_owned(), script.to_owned()]);
+    docker(options.iter().map(String::as_str))
+}
+
+#[test]
+fn a_remote_that_stands_on_others_comes_over_with_the_second_destination_and_its_password() {
+    let lost = Installation::new()
+        .env("BACKUP_REMOTE", "secret:VM1")
+        .env("RCLONE_CONFIG_SECRET_TYPE", "crypt")
+        .env("RCLONE_CONFIG_SECRET_REMOTE", "nas:/srv/under")
+        .env("RCLONE_CONFIG_NAS_TYPE", "local")
+        .env("COPY_REMOTE", "kept:VM1")
+        .env("COPY_PASSWORD", "the-second-password")
+        .env("STS_DURATION", "900s");
+    let obscured = lost
+        .run(["rclone", "obscure", "hidden"])
+        .ok()
+        .stdout
+        .trim()
+        .to_owned();
+    let lost = lost.env("RCLONE_CONFIG_SECRET_PASSWORD", &obscured);
+    let lost = lost.with([format!("--volume={}:/srv", lost.volume()).as_str()]);
+    let conf = "mkdir -p /home/user/.config/rclone; cd /home/user/.config/rclone; \
+                printf '[kept]\ntype = alias\nremote = under:/srv/copies\n[under]\ntype = local\n[other]\ntype = local\n' >rclone.conf";
+    lost.run_program("sh", ["-c", conf]).ok();
+    lost.write("file", "content");
+    lost.run(["backup", "/backup/dir1"]).ok();
+    lost.run(["copy"]).ok();
+
+    let bare = lost.run(["recovery-kit"]).ok();
+    for secret in [obscured.as_str(), "the-second-password", RESTIC_PASSWORD] {
+        assert!(!bare.all().contains(secret), "{}", bare.all());
+    }
+    let blank = "_".repeat(30);
+    let bare = bare
+        .says(&format!(
+            "    COPY_REMOTE=kept:VM1/\n    COPY_PASSWORD={blank}\n"
+        ))
+        .says("    RCLONE_CONFIG_SECRET_TYPE=crypt\n")
+        .says("    RCLONE_CONFIG_NAS_TYPE=local\n")
+        .says("    STS_DURATION=900s\n")
+        .says("go the sections `[kept]`, `[under]`, which are not on this sheet")
+        .says("`docker compose run --rm cloud-backup rclone config show under`")
+        .says("`-e DESTINATION=copy`");
+    assert!(!bare.stdout.contains("OIDC_PASSWORD"), "{}", bare.stdout);
+    assert!(!bare.stdout.contains("[other]"), "{}", bare.stdout);
+
+    let sheet = lost.run(["recovery-kit", "--with-secrets"]).ok().stdout;
+    let script = format!(
+        "set -e; cloud-backup restore --host my-VM --target /home/user/first; {conf}; cd /\n\
+         DESTINATION=copy cloud-backup restore --host my-VM --target /home/user/second\n\
+         cat /home/user/*/backup/dir1/file"
+    );
+    let restored = on_a_new_machine(&lost, &sheet, &script).ok();
+    assert!(
+        restored.stdout.ends_with("contentcontent"),
+        "{}",
+        restored.stdout
+    );
+}
+
+#[test]
+fn words_of_the_sheet_that_are_as_a_password_stay_as_they_are() {
+    let installation = Installation::new().env("RESTIC_PASSWORD", "backup");
+    installation.write("file", "content");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    let sheet = installation
+        .run(["recovery-kit"])
+        .ok()
+        .says("    docker compose run --rm cloud-backup restore --host my-VM\n")
+        .says("    RESTIC_PASSWORD=____");
+    assert!(!sheet.all().contains("[redacted]"), "{}", sheet.all());
+}

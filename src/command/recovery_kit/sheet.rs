@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Facts, Part, plain};
 use crate::moment::date_and_time;
-use crate::restore::{AS_ROOT, LINE};
+use crate::restore::{AS_ROOT, LINE, quoted};
 use crate::settings::{Client, Login};
 
 /// A place to write something in by hand.
@@ -19,10 +19,11 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("OIDC_CLIENT_ID", ""),
 ];
 /// What else decides how the storage is reached.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "OIDC_DEVICE_ENDPOINT",
     "S3_BUCKET",
     "S3_REGION",
+    "STS_DURATION",
     "EXTRA_CA_FILE",
 ];
 
@@ -72,21 +73,11 @@ fn values(text: &mut String, facts: &Facts<'_>) {
     let mut row = |name: &str, value: &str| {
         let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));
     };
-    match facts.password {
-        // In a table it would have signs that are not its own.
-        Some(password) if password.contains(['|', '`']) => row(
-            "`RESTIC_PASSWORD`: without it nothing can be read",
-            "in `.env` below, as Docker Compose reads it, and as a shell does in the last part",
-        ),
-        Some(password) => row(
-            "`RESTIC_PASSWORD`: without it nothing can be read",
-            &code(password),
-        ),
-        None => row(
-            "`RESTIC_PASSWORD`: without it nothing can be read. Write it in by hand",
-            BLANK,
-        ),
-    }
+    secret(
+        &mut row,
+        "`RESTIC_PASSWORD`: without it nothing can be read",
+        facts.password,
+    );
     row("where the repository is", &code(settings.remote.as_str()));
     if let Some(login) = &settings.login {
         if let Some((bucket, path)) = bucket(settings.remote.as_str()) {
@@ -96,7 +87,11 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         if let Some(client) = &login.service {
             row("`OIDC_FLOW`: nobody logs in", &code("client_credentials"));
             row("`OIDC_CLIENT_ID`, the service client", &code(&client.id));
-            row("`OIDC_CLIENT_SECRET`. Write it in by hand", BLANK);
+            secret(
+                &mut row,
+                "`OIDC_CLIENT_SECRET`",
+                client_secret(facts, client),
+            );
         } else {
             let user = login.user.as_deref().map_or(BLANK.to_owned(), code);
             row("`AAI_USER`, who logs in", &user);
@@ -113,7 +108,13 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         }
         if let Some(client) = &login.client {
             row("`OIDC_CLIENT_ID`", &code(&client.id));
-            row("`OIDC_CLIENT_SECRET`. Write it in by hand", BLANK);
+            if client.secret.is_some() {
+                secret(
+                    &mut row,
+                    "`OIDC_CLIENT_SECRET`",
+                    client_secret(facts, client),
+                );
+            }
         }
     }
     match &facts.id {
@@ -139,26 +140,49 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         Err(problem) => row("snapshots", &format!("not known now: {problem}")),
     }
     if let Some(second) = facts.second {
-        row("`COPY_REMOTE`, the second destination", &code(second));
-        row("`COPY_PASSWORD`. Write it in by hand", BLANK);
+        row(
+            "`COPY_REMOTE`, the second destination",
+            &code(second.remote.as_str()),
+        );
+        match facts.copy_password() {
+            Some(password) => secret(
+                &mut row,
+                "`COPY_PASSWORD`, of the second destination",
+                facts.with_secrets.then_some(password),
+            ),
+            None => row("`COPY_PASSWORD`", "not set: `RESTIC_PASSWORD` opens it too"),
+        }
     }
     row(
         "image. Write it in: the line `image:` of compose.yaml",
         BLANK,
     );
-    if settings
-        .login
-        .as_ref()
-        .is_some_and(|login| login.service.is_some())
+    text.push('\n');
+    if facts
+        .any_login()
+        .is_some_and(|login| login.service.is_none())
     {
-        text.push('\n');
-        return;
+        text.push_str(
+            "`OIDC_PASSWORD` is not here on purpose: it protects the login in the volume of the lost VM, and is of no use \
+             anywhere else. On a new machine choose a new one.\n\n",
+        );
     }
-    let _ = write!(
-        text,
-        "\n`OIDC_PASSWORD` is not here on purpose: it protects the login in the volume of the lost VM, and is of no use \
-         anywhere else. On a new machine choose a new one.\n\n",
-    );
+}
+
+/// A row of a secret, or a place to write it in.
+fn secret(row: &mut impl FnMut(&str, &str), name: &str, value: Option<&str>) {
+    match value {
+        // In a table it would have signs that are not its own.
+        Some(value) if value.contains(['|', '`']) => {
+            row(name, "in `.env` below, as Docker Compose reads it");
+        }
+        Some(value) => row(name, &code(value)),
+        None => row(&format!("{name}. Write it in by hand"), BLANK),
+    }
+}
+
+fn client_secret<'s>(facts: &Facts<'_>, client: &'s Client) -> Option<&'s str> {
+    facts.shown(client.secret.as_ref()?)
 }
 
 fn with_the_image(text: &mut String, facts: &Facts<'_>) {
@@ -168,13 +192,11 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
          (`chmod 600 .env`):\n\n",
     );
     env_file(text, facts);
-    let remote = &facts.settings.remote;
-    if let (None, Some(section)) = (&facts.settings.login, remote.section())
-        && !facts.settings.environment.defines_section(section)
-    {
+    if !facts.sections.is_empty() {
         let _ = write!(
             text,
-            "\nThe section `[{section}]` goes into `/home/user/.config/rclone/rclone.conf` in the new volume.\n"
+            "\nInto `/home/user/.config/rclone/rclone.conf` in the new volume {}\n",
+            to_be_kept(&facts.sections)
         );
     }
     text.push_str("\nThen:\n\n");
@@ -204,7 +226,14 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
          {in_place}\n\
          The same as root, whoever owns them, with owners and modes:\n\n    \
          docker compose up -d cloud-backup\n{as_root}\n\
+         {second}\
          Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
+        second = if facts.second.is_some() {
+            "Where that storage is gone, too: with `-e DESTINATION=copy` after `run --rm` each of our lines is one from the \
+             second destination.\n\n"
+        } else {
+            ""
+        },
         look = ours(" --dry-run"),
         restore = ours(""),
         order = if facts.has_several_sets() { ORDER } else { "" },
@@ -217,6 +246,13 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
     let settings = facts.settings;
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "    {name}={value}");
+    };
+    let others = |line: &mut dyn FnMut(&str, &str)| {
+        for name in OTHERS {
+            if let Some(value) = settings.environment.get(name) {
+                line(name, &env_value(value));
+            }
+        }
     };
     line(
         "RESTIC_PASSWORD",
@@ -231,11 +267,14 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
         line("RESTIC_HOST", &env_value(host));
     }
     if let Some(second) = facts.second {
-        line("COPY_REMOTE", &env_value(second));
-        line("COPY_PASSWORD", BLANK);
+        line("COPY_REMOTE", &env_value(second.remote.as_str()));
+    }
+    if let Some(password) = facts.copy_password() {
+        let shown = facts.with_secrets.then(|| env_value(password));
+        line("COPY_PASSWORD", shown.as_deref().unwrap_or(BLANK));
     }
     for (name, value) in facts.remote_variables() {
-        let is_shown = facts.password.is_some() || NO_SECRETS.iter().any(|end| name.ends_with(end));
+        let is_shown = facts.with_secrets || NO_SECRETS.iter().any(|end| name.ends_with(end));
         line(
             name,
             &if is_shown {
@@ -245,7 +284,8 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
             },
         );
     }
-    let Some(login) = &settings.login else {
+    let Some(login) = facts.any_login() else {
+        others(&mut line);
         return;
     };
     if login.service.is_some() {
@@ -263,13 +303,10 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
             line(name, &env_value(&value));
         }
     }
-    for name in OTHERS {
-        if let Some(value) = settings.environment.get(name) {
-            line(name, &env_value(value));
-        }
-    }
-    if client(login).is_some_and(|client| client.secret.is_some()) {
-        line("OIDC_CLIENT_SECRET", BLANK);
+    others(&mut line);
+    if let Some(secret) = client(login).and_then(|client| client.secret.as_ref()) {
+        let shown = facts.shown(secret).map(env_value);
+        line("OIDC_CLIENT_SECRET", shown.as_deref().unwrap_or(BLANK));
     }
 }
 
@@ -288,6 +325,26 @@ fn values_of(login: &Login) -> [(&'static str, String); 6] {
 /// The client that was registered by hand.
 fn client(login: &Login) -> Option<&Client> {
     login.client.as_ref().or(login.service.as_ref())
+}
+
+/// What is said of sections that the sheet does not have.
+pub(super) fn to_be_kept(sections: &[String]) -> String {
+    let is_one = sections.len() == 1;
+    let names: Vec<String> = sections.iter().map(|name| format!("`[{name}]`")).collect();
+    let lines = sections
+        .iter()
+        .map(|name| format!("`{LINE} rclone config show {}`", quoted(name)));
+    format!(
+        "{goes} the section{s} {names}, which {are} not on this sheet, for {they} may hold secrets. While the VM stands, print \
+         {them} by {lines} and keep {them} with this sheet.",
+        goes = if is_one { "goes" } else { "go" },
+        s = if is_one { "" } else { "s" },
+        names = names.join(", "),
+        are = if is_one { "is" } else { "are" },
+        they = if is_one { "it" } else { "they" },
+        them = if is_one { "it" } else { "them" },
+        lines = lines.collect::<Vec<_>>().join(", "),
+    )
 }
 
 /// The bucket and the path in it, of `infncloud:/BUCKET/PATH/`.
