@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::in_container::mounted_of;
 use crate::log::say;
 use crate::repository::{Group, Repository};
 use crate::settings::{Login, Settings};
@@ -142,6 +143,23 @@ impl Facts<'_> {
     /// What a restore has to be asked for, one after the other: no paths where everything is in one snapshot.
     fn parts(&self) -> Vec<Part> {
         parts(self.snapshots.as_deref().unwrap_or_default(), &self.host)
+    }
+
+    /// The same for the original paths: what is mounted below a path, where that is in the container itself.
+    fn in_place(&self) -> Vec<Part> {
+        let groups = self.snapshots.as_deref().unwrap_or_default();
+        let of_all = groups.iter().find(|group| group.host == self.host);
+        let of_mounts = |part: Part| {
+            let paths = match (&part.paths[..], of_all) {
+                ([], Some(group)) => &group.paths,
+                _ => &part.paths,
+            };
+            match mounted_of(paths, &self.settings.home) {
+                Some(paths) if !paths.is_empty() => Part { paths, ..part },
+                _ => part,
+            }
+        };
+        self.parts().into_iter().map(of_mounts).collect()
     }
 
     /// Whether there are snapshots of several sets of directories of the host.

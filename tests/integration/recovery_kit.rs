@@ -292,11 +292,12 @@ fn a_set_of_directories_that_is_older_than_others_is_not_put_over_them() {
 
 /// A second container on what is stored, with nothing but the sheet's `.env`.
 fn on_a_new_machine(lost: &Installation, sheet: &str, script: &str) -> Ended {
+    let new = Installation::new();
     let mut options = vec![
         "run".to_owned(),
         "--rm".to_owned(),
         "--hostname=new-VM".to_owned(),
-        "--tmpfs=/home/user:mode=0777".to_owned(),
+        format!("--volume={}:/home/user", new.volume()),
         format!("--volume={}:/srv", lost.volume()),
     ];
     for line in env_file(sheet).lines() {
@@ -325,7 +326,8 @@ fn a_remote_that_stands_on_others_comes_over_with_the_second_destination_and_its
         .trim()
         .to_owned();
     let lost = lost.env("RCLONE_CONFIG_SECRET_PASSWORD", &obscured);
-    let lost = lost.with([format!("--volume={}:/srv", lost.volume()).as_str()]);
+    let stored = format!("--volume={}:/srv", lost.volume());
+    let lost = lost.with([stored.as_str()]);
     let conf = "mkdir -p /home/user/.config/rclone; cd /home/user/.config/rclone; \
                 printf '[kept]\ntype = alias\nremote = under:/srv/copies\n[under]\ntype = local\n[other]\ntype = local\n' >rclone.conf";
     lost.run_program("sh", ["-c", conf]).ok();
@@ -376,4 +378,34 @@ fn words_of_the_sheet_that_are_as_a_password_stay_as_they_are() {
         .says("    docker compose run --rm cloud-backup restore --host my-VM\n")
         .says("    RESTIC_PASSWORD=____");
     assert!(!sheet.all().contains("[redacted]"), "{}", sheet.all());
+}
+
+#[test]
+fn of_a_backup_of_the_folder_above_the_mounts_these_come_back_in_place() {
+    let (installation, second) = with_two_directories();
+    std::fs::write(second.path().join("f"), "second").expect("a file");
+    installation.run(["backup", "/backup"]).ok();
+    std::fs::remove_file(second.path().join("f")).expect("a file");
+    let refused = installation
+        .run(["restore", "--in-place", "--overwrite=never"])
+        .code(73)
+        .says("/backup is a place in the container");
+    let sheet = installation.run(["recovery-kit"]).ok().stdout;
+    let lines = [
+        lines_with(&refused.stderr, "--in-place"),
+        lines_with(&sheet, "--in-place"),
+    ];
+    let lines = lines.concat();
+    assert_eq!(lines.len(), 2, "{}{sheet}", refused.stderr);
+    for line in lines {
+        let paths: Vec<_> = line
+            .iter()
+            .filter(|word| word.starts_with("/backup"))
+            .collect();
+        assert_eq!(paths, [&"/backup/dir1", &"/backup/dir2"], "{line:?}");
+        installation.run(line).ok();
+        let back = std::fs::read_to_string(second.path().join("f")).expect("a file");
+        assert_eq!(back, "second");
+        std::fs::remove_file(second.path().join("f")).expect("a file");
+    }
 }

@@ -204,7 +204,7 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
         let _ = writeln!(text, "    {LINE} config");
     }
     let parts = facts.parts();
-    let ours = |options: &str| {
+    let ours = |parts: &[Part], options: &str| {
         let line = |part: &Part| {
             format!(
                 "    {LINE} restore{}\n",
@@ -234,10 +234,10 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
         } else {
             ""
         },
-        look = ours(" --dry-run"),
-        restore = ours(""),
+        look = ours(&parts, " --dry-run"),
+        restore = ours(&parts, ""),
         order = if facts.has_several_sets() { ORDER } else { "" },
-        in_place = ours(" --in-place --overwrite if-changed"),
+        in_place = ours(&facts.in_place(), " --in-place --overwrite if-changed"),
         as_root = as_root.collect::<String>(),
     );
 }

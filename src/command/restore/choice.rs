@@ -127,6 +127,31 @@ fn newest<'a>(
     })
 }
 
+/// What the snapshot was made of, as far as the path is in it.
+pub(super) fn above(snapshot: &Snapshot, path: &str) -> Vec<String> {
+    let backed_up = snapshot.paths.iter();
+    backed_up
+        .filter(|of| Path::new(path).starts_with(of))
+        .cloned()
+        .collect()
+}
+
+/// Older snapshots of the same host that may have all of the paths, the newest first.
+pub(super) fn older<'a>(
+    all: &'a [Snapshot],
+    than: &Snapshot,
+    paths: &[String],
+) -> Vec<&'a Snapshot> {
+    let is_one = |one: &&Snapshot| {
+        one.hostname == than.hostname
+            && one.time < than.time
+            && paths.iter().all(|path| covers(one, path))
+    };
+    let mut older: Vec<&Snapshot> = all.iter().filter(is_one).collect();
+    older.sort_by_key(|one| std::cmp::Reverse(one.time));
+    older
+}
+
 /// Whether a snapshot may have this path.
 fn covers(snapshot: &Snapshot, path: &str) -> bool {
     has(&snapshot.paths, path)
