@@ -116,7 +116,7 @@ pub enum Verb {
     Restore(Restore),
     /// Print what is needed on the day the VM is gone, for paper
     RecoveryKit {
-        /// With the password of the repository, and with all variables that define the remote
+        /// With the passwords of the repositories, a client's secret, and all variables that define remotes
         #[arg(long)]
         with_secrets: bool,
     },

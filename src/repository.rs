@@ -33,7 +33,7 @@ pub use findings::{Figures, Findings};
 pub use inventory::{Group, Snapshot, grouped};
 pub use listing::File;
 pub use proof::{is_there_now, require_to_last};
-pub use restoring::{Amount, Overwrite, Plan, Progress};
+pub use restoring::{Amount, Overwrite, Plan, Progress, literally};
 pub use retention::{Retention, Surplus};
 
 /// The variable of the host name in snapshots, by which restic also chooses among them.

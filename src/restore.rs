@@ -47,7 +47,7 @@ pub enum Refusal {
         remote: String,
     },
     /// Other hosts have snapshots.
-    #[error("the host {host} has no snapshots here; these have:{}", hosts(.others))]
+    #[error("the host {} has no snapshots here; these have:{}", shown(.host), hosts(.others))]
     HostHasNone {
         /// Who was asked for.
         host: String,
@@ -65,7 +65,7 @@ pub enum Refusal {
         several: bool,
     },
     /// What was asked for is not in the snapshot.
-    #[error("{snapshot} does not have {}", .paths.join(" "))]
+    #[error("{} does not have {}", shown(.snapshot), listed(.paths))]
     NoSuchPath {
         /// What is missing.
         paths: Vec<String>,
@@ -74,6 +74,21 @@ pub enum Refusal {
         /// What was backed up.
         holds: Vec<String>,
     },
+    /// Other snapshots have a newer state of it.
+    #[error(
+        "newer snapshots than {snapshot} have {}: nothing was restored",
+        listed(.paths)
+    )]
+    NotNewest {
+        /// The only one with all that was asked for.
+        snapshot: String,
+        /// What newer ones have.
+        paths: Vec<String>,
+        /// The commands that take the newest of each path.
+        lines: Vec<String>,
+        /// The command for this snapshot all the same.
+        line: String,
+    },
     /// Data is there, and nobody said what shall become of it.
     #[error("{} is not empty: nothing was restored", target.display())]
     NotEmpty {
@@ -81,12 +96,14 @@ pub enum Refusal {
         target: PathBuf,
     },
     /// It would be lost with the container.
-    #[error("{} is a place in the container, which goes with it: nothing was restored", place.display())]
+    #[error("{} is a place in the container, which goes with it: nothing was restored", shown(&place.to_string_lossy()))]
     InContainer {
         /// Where.
         place: PathBuf,
         /// These are the original paths.
         in_place: bool,
+        /// The command for what of them is not in the container, if anything is.
+        line: Option<String>,
     },
     /// The target cannot be used.
     #[error("cannot write to {}: {source}", target.display())]
@@ -122,12 +139,16 @@ pub enum Refusal {
         count: usize,
     },
     /// The snapshot has its files at other paths than it was made of.
-    #[error("snapshot {snapshot} does not have {path}, of which it was made: nothing was restored")]
+    #[error("snapshot {snapshot} does not have {}, of which it was made: nothing was restored", shown(.path))]
     Relative {
         /// Its short id.
         snapshot: String,
         /// What was backed up.
         path: String,
+        /// The command that restores all of it to a new folder.
+        line: String,
+        /// The command for an older snapshot that has what was asked for.
+        older: Option<String>,
     },
     /// Some of it could not be restored.
     #[error("{}", .failures.told(.line.is_some()))]
@@ -170,6 +191,7 @@ impl Refusal {
             | Self::HostHasNone { .. }
             | Self::NoSuchSnapshot { .. }
             | Self::NoSuchPath { .. }
+            | Self::NotNewest { .. }
             | Self::Incomplete { .. } => 1,
             Self::NoRepository { .. } => 10,
             Self::NotEmpty { .. }
@@ -192,14 +214,20 @@ impl Refusal {
                  stored: docker compose run --rm cloud-backup rclone lsf infncloud:/<AAI_USER>/"
                     .into()
             }
-            Self::HostHasNone { line, .. } => line.clone().into(),
+            Self::HostHasNone { line, .. } => shown(line).into(),
             Self::NoSuchSnapshot { .. } => {
                 format!("To see them all: {LINE} restic snapshots").into()
             }
             Self::NoSuchPath { paths, holds, .. } => format!(
                 "Write the path as it was backed up, such as {}. To see which snapshots have it: {LINE} restic find {}",
-                holds.first().map_or("/backup/dir1/file", String::as_str),
-                quoted(paths.first().map_or("", String::as_str)),
+                shown(holds.first().map_or("/backup/dir1/file", String::as_str)),
+                shown(&quoted(paths.first().map_or("", String::as_str))),
+            )
+            .into(),
+            Self::NotNewest { lines, line, .. } => format!(
+                "For the newest of each, one after the other:{}\n     This older state all the same: {}",
+                lines.iter().fold(String::new(), |text, line| format!("{text}\n     {}", shown(line))),
+                shown(line)
             )
             .into(),
             Self::NotEmpty { .. } => {
@@ -207,6 +235,9 @@ impl Refusal {
                  shall become of it: --overwrite always, if-changed, if-newer or never"
                     .into()
             }
+            Self::InContainer {
+                line: Some(line), ..
+            } => format!("Leave out --in-place; or for what is in the volumes of compose.yaml: {}", shown(line)).into(),
             Self::InContainer { in_place: true, .. } => {
                 "It must be in the volumes of compose.yaml; or leave out --in-place.".into()
             }
@@ -224,9 +255,14 @@ impl Refusal {
                  if-changed it is removed, and the folder comes in its place."
                     .into()
             }
-            Self::Relative { .. } => {
-                "Its backup was given a path that is not whole. Leave out --in-place, and copy from the new folder.".into()
-            }
+            Self::Relative { line, older, .. } => format!(
+                "Its backup was given a path that is not whole. To a new folder, to copy from there: {}{}",
+                shown(line),
+                older.as_ref().map_or(String::new(), |older| {
+                    format!("\n     An older snapshot has it: {}", shown(older))
+                })
+            )
+            .into(),
             Self::Incomplete { failures, line } => failures.remedy(line.as_deref()),
             Self::Interrupted {
                 target: Some(_),
@@ -286,6 +322,11 @@ fn named(places: &[PathBuf], count: usize) -> String {
     }
 }
 
+/// Names one after the other.
+fn listed(names: &[String]) -> String {
+    shown(&names.join(" "))
+}
+
 /// A name as it can stand in a line, whatever a file or a client has put there.
 #[must_use]
 pub fn shown(name: &str) -> String {
@@ -335,3 +376,6 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
 pub fn quoted_path(path: &Path) -> String {
     quoted(&path.to_string_lossy()).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

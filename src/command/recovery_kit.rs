@@ -1,30 +1,34 @@
 //! `recovery-kit`: a sheet for paper with this installation's values, for the day the VM is gone.
 //!
 //! What cannot be known, for want of a network or a login, is said on the sheet; it is printed all the same. Secrets are
-//! left out, with places to write them in by hand, unless they are asked for. `OIDC_PASSWORD` is never there.
+//! left out by who writes the sheet, with places to write them in by hand, unless they are asked for: the redactor would
+//! also take words out of its lines that are as short as a password. `OIDC_PASSWORD` is never there.
 
 use std::io::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::in_container::mounted_of;
 use crate::log::say;
 use crate::repository::{Group, Repository};
-use crate::settings::Settings;
+use crate::settings::{Login, Settings};
 use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
 use super::config::interrupted;
 use super::restore::own_host;
+use super::restore::parts::{Part, parts};
 use super::version::version;
 use super::with_repository::with_repository;
 
 mod plain;
+mod sections;
 mod sheet;
 
 /// What the repository does not tell within this time is left out.
@@ -37,6 +41,8 @@ struct Facts<'a> {
     zone: TimeZone,
     /// The host that backups of here have in their snapshots; where there are none of it, the one with the newest.
     host: String,
+    /// Whether secrets are on the sheet.
+    with_secrets: bool,
     /// Only where it was asked for.
     password: Option<&'a str>,
     /// The repository's id, as far as this volume knows it.
@@ -44,7 +50,9 @@ struct Facts<'a> {
     /// Its snapshots, or why they are not known.
     snapshots: Result<Vec<Group>, String>,
     /// The second destination, where there is one.
-    second: Option<&'a str>,
+    second: Option<&'a Settings>,
+    /// The sections of `rclone.conf` without which the storage of the two cannot be opened.
+    sections: Vec<String>,
     restic: Option<String>,
     rclone: Option<String>,
 }
@@ -65,9 +73,9 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
         ));
     }
     let second = settings.second().ok();
-    let second = second.map(|second| second.remote.to_string());
     let facts = Facts {
         settings: &settings,
+        with_secrets,
         now: Timestamp::now(),
         zone: settings.environment.zone().unwrap_or(TimeZone::UTC),
         host: host_of(&snapshots, own_host(&settings)),
@@ -78,17 +86,15 @@ pub(super) async fn run(with_secrets: bool) -> Result<u8> {
         // The list of snapshots has kept it in the volume, where it was not there.
         id: volume.pinned_repository(settings.remote.as_str())?,
         snapshots,
-        second: second.as_deref(),
+        sections: sections(&settings, second.as_ref()),
+        second: second.as_ref(),
         restic: version(&settings, "restic").await,
         rclone: version(&settings, "rclone").await,
     };
     let sheet = sheet::text(&facts);
-    let sheet = if with_secrets {
+    if with_secrets {
         say("cloud-backup: the sheet has secrets: keep it where nobody else can read it");
-        sheet
-    } else {
-        redactor.text(&sheet)
-    };
+    }
     // Nobody listening is no reason to end otherwise.
     let _ = std::io::stdout().write_all(sheet.as_bytes());
     Ok(0)
@@ -135,22 +141,69 @@ async fn listed(settings: &Settings, volume: &Volume, endpoint: &Endpoint) -> Re
 
 impl Facts<'_> {
     /// What a restore has to be asked for, one after the other: no paths where everything is in one snapshot.
-    fn parts(&self) -> Vec<&[String]> {
-        let groups = self.snapshots.as_deref().unwrap_or_default();
-        let ours = groups.iter().filter(|group| group.host == self.host);
-        let parts: Vec<&[String]> = ours.map(|group| &*group.paths).collect();
-        if parts.len() > 1 { parts } else { vec![&[]] }
+    fn parts(&self) -> Vec<Part> {
+        parts(self.snapshots.as_deref().unwrap_or_default(), &self.host)
     }
 
-    /// The variables that define the remote in the place of `rclone.conf`, with their values.
-    fn remote_variables(&self) -> Vec<(&str, &str)> {
-        let environment = &self.settings.environment;
-        let section = self.settings.remote.section();
-        let Some(section) = section.filter(|section| environment.defines_section(section)) else {
-            return Vec::new();
+    /// The same for the original paths: what is mounted below a path, where that is in the container itself.
+    fn in_place(&self) -> Vec<Part> {
+        let groups = self.snapshots.as_deref().unwrap_or_default();
+        let of_all = groups.iter().find(|group| group.host == self.host);
+        let of_mounts = |part: Part| {
+            let paths = match (&part.paths[..], of_all) {
+                ([], Some(group)) => &group.paths,
+                _ => &part.paths,
+            };
+            match mounted_of(paths, &self.settings.home) {
+                Some(paths) if !paths.is_empty() => Part { paths, ..part },
+                _ => part,
+            }
         };
-        let prefix = format!("RCLONE_CONFIG_{}_", section.to_uppercase());
-        let all = environment.all();
-        all.filter(|(name, _)| name.starts_with(&prefix)).collect()
+        self.parts().into_iter().map(of_mounts).collect()
     }
+
+    /// Whether there are snapshots of several sets of directories of the host.
+    fn has_several_sets(&self) -> bool {
+        let groups = self.snapshots.as_deref().unwrap_or_default();
+        groups
+            .iter()
+            .filter(|group| group.host == self.host)
+            .count()
+            > 1
+    }
+
+    /// The variables that define remotes in the place of `rclone.conf`, with their values: of any, for one may stand on
+    /// another.
+    fn remote_variables(&self) -> Vec<(&str, &str)> {
+        let all = self.settings.environment.all();
+        all.filter(|(name, _)| name.starts_with("RCLONE_CONFIG_"))
+            .collect()
+    }
+
+    /// The login of the storage, or else that of the second destination.
+    fn any_login(&self) -> Option<&Login> {
+        let of_second = || self.second.and_then(|second| second.login.as_ref());
+        self.settings.login.as_ref().or_else(of_second)
+    }
+
+    /// The secret, where secrets are asked for.
+    fn shown<'s>(&self, secret: &'s SecretString) -> Option<&'s str> {
+        self.with_secrets.then(|| secret.expose_secret())
+    }
+
+    /// `COPY_PASSWORD`, where it is set.
+    fn copy_password(&self) -> Option<&str> {
+        let set = self.settings.environment.get("COPY_PASSWORD");
+        set.filter(|value| self.second.is_some() && !value.trim().is_empty())
+    }
+}
+
+fn sections(settings: &Settings, second: Option<&Settings>) -> Vec<String> {
+    let file = std::fs::read(crate::storage::config::path(&settings.home)).unwrap_or_default();
+    // That of the login is made by `config`.
+    let remotes = [Some(settings), second].into_iter().flatten();
+    let remotes = remotes
+        .filter(|settings| settings.login.is_none())
+        .filter_map(|settings| settings.remote.section());
+    sections::of_file(&settings.environment, &file, remotes)
 }

@@ -25,6 +25,8 @@ use target::Target;
 
 mod again;
 mod choice;
+pub(super) mod parts;
+mod paths;
 mod screen;
 mod target;
 
@@ -32,7 +34,6 @@ mod target;
 const LISTING: Duration = Duration::from_mins(10);
 /// How long a second try waits for a lock, as with the jobs.
 const LOCK_WAIT: &str = "5m";
-
 /// Where a restore finds itself.
 struct Place<'a> {
     settings: &'a Settings,
@@ -118,14 +119,16 @@ async fn restore(
     let snapshots = interrupts.unless(repository.list(LISTING)).await?;
     let choice = choose(&snapshots, wish, place)?;
     screen::choice(&choice, place);
+    choice.require_newest(wish)?;
     let mut work = Work {
         repository,
         redactor: place.settings.environment.redactor(),
         wish,
     };
-    work.require_paths(choice.snapshot, interrupts).await?;
+    work.require_paths(choice.snapshot, &snapshots, interrupts)
+        .await?;
     let target = Target::of(wish, choice.snapshot, &place.settings.home, place.now)?;
-    target.require_safe(wish.overwrite)?;
+    target.require_safe(wish, &place.settings.home)?;
     work.require_place_for_folders(choice.snapshot, &target, interrupts)
         .await?;
     work.restore(&choice, target, place, interrupts).await
@@ -139,45 +142,6 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// restic restores nothing for a path that is not there, and calls it a success.
-    async fn require_paths(
-        &mut self,
-        snapshot: &Snapshot,
-        interrupts: &mut Interrupts,
-    ) -> Result<()> {
-        let asked = choice::asked(self.wish);
-        // Of a relative path the snapshot has what was typed, and the whole one for its name only.
-        let paths = match asked {
-            [] if self.wish.in_place => snapshot.paths.clone(),
-            [] => return Ok(()),
-            asked => asked.to_vec(),
-        };
-        let missing = self
-            .repository
-            .missing(&snapshot.id, &paths, &self.redactor, interrupts)
-            .await;
-        // `ls` breaks off where a folder is damaged: restore goes on, and names what it cannot.
-        let missing = match missing {
-            Err(Error::Restic { .. }) => return Ok(()),
-            missing => missing?,
-        };
-        Err(match missing.first() {
-            None => return Ok(()),
-            // One that could not be read is in the name alone, too.
-            Some(_) if asked.is_empty() && missing.len() < paths.len() => return Ok(()),
-            Some(path) if asked.is_empty() => Refusal::Relative {
-                snapshot: snapshot.short_id.clone(),
-                path: path.clone(),
-            },
-            Some(_) => Refusal::NoSuchPath {
-                paths: missing,
-                snapshot: format!("snapshot {}", snapshot.short_id),
-                holds: snapshot.paths.clone(),
-            },
-        }
-        .into())
-    }
-
     /// restic removes what is in the place of a folder, whatever `--overwrite` says of files.
     async fn require_place_for_folders(
         &self,

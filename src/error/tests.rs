@@ -140,6 +140,7 @@ fn refusals() -> Vec<NotRestored> {
         NotRestored::InContainer {
             place: PathBuf::new(),
             in_place: true,
+            line: None,
         },
         NotRestored::Target {
             target: PathBuf::new(),
@@ -157,6 +158,14 @@ fn refusals() -> Vec<NotRestored> {
         NotRestored::Relative {
             snapshot: text(),
             path: text(),
+            line: text(),
+            older: None,
+        },
+        NotRestored::NotNewest {
+            snapshot: text(),
+            paths: Vec::new(),
+            lines: Vec::new(),
+            line: text(),
         },
         NotRestored::Incomplete {
             failures: crate::restore::Failures::default(),

@@ -265,7 +265,8 @@ impl Repository<'_> {
 }
 
 /// A path as a pattern of restic's that matches it alone (Go's `filepath.Match`).
-fn literally(path: &str) -> String {
+#[must_use]
+pub fn literally(path: &str) -> String {
     let mut pattern = String::with_capacity(path.len());
     for character in path.chars() {
         if matches!(character, '\\' | '*' | '?' | '[') {

@@ -61,6 +61,13 @@ impl Failures {
             )
             .into();
         }
+        // restic's word of `--overwrite always` and `if-changed`, which remove an empty one.
+        if any("directory not empty") {
+            return format!(
+                "All else was restored. A directory is in the place of a file or link: move it away, then type: {line}"
+            )
+            .into();
+        }
         if any("read-only file system") {
             return "It is mounted read-only: see the volumes in compose.yaml. Or restore to a new folder: leave out --target and \
                 --in-place."
@@ -148,6 +155,14 @@ mod tests {
             (
                 "mknod /t/dev: operation not permitted",
                 "Only root may make device files",
+            ),
+            (
+                "remove /backup/dir1/f: directory not empty",
+                "move it away, then type: LINE",
+            ),
+            (
+                "RemoveNode: remove /backup/dir1/l: directory not empty",
+                "move it away, then type: LINE",
             ),
             (
                 "mkdir /t/src: permission denied",

@@ -74,6 +74,21 @@ pub fn has_section(text: &[u8], section: &str) -> bool {
     lines(text).any(|line| header(line).as_deref() == Some(section))
 }
 
+/// The values of a section's keys.
+#[must_use]
+pub fn values(text: &[u8], section: &str) -> Vec<String> {
+    let mut is_in = false;
+    let mut values = Vec::new();
+    for line in lines(text) {
+        match header(line) {
+            Some(name) => is_in = name == section,
+            None if is_in => values.extend(ini::key(line).map(|(_, value)| value)),
+            None => (),
+        }
+    }
+    values
+}
+
 /// What the variables that make a section begin with, as rclone has it: `RCLONE_CONFIG_MY_NAS` for `my-nas`.
 #[must_use]
 pub fn variable(section: &str) -> String {

@@ -115,7 +115,7 @@ pub(super) fn header(line: &[u8]) -> Option<String> {
 }
 
 /// The name and the value of `name = value`, which may also stand with a colon.
-fn key(line: &[u8]) -> Option<(String, String)> {
+pub(super) fn key(line: &[u8]) -> Option<(String, String)> {
     let text = String::from_utf8_lossy(line);
     let text = text.trim();
     if text.starts_with(['#', ';', '[']) {

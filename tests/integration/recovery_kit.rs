@@ -177,3 +177,235 @@ fn a_remote_of_variables_and_an_odd_password_come_over_to_the_new_machine_by_the
         .ok()
         .says("content");
 }
+
+/// A second directory, mounted at `/backup/dir2`.
+fn with_two_directories() -> (Installation, tempfile::TempDir) {
+    let second = tempfile::tempdir().expect("a folder");
+    let installation =
+        Installation::new()
+            .with([format!("--volume={}:/backup/dir2", second.path().display()).as_str()]);
+    for folder in [installation.source(), second.path()] {
+        std::os::unix::fs::chown(folder, Some(1000), Some(1000)).expect("chown, as root");
+    }
+    (installation, second)
+}
+
+/// The lines of the sheet that restore in this way, as the words after `cloud-backup`.
+fn lines_with<'s>(sheet: &'s str, option: &str) -> Vec<Vec<&'s str>> {
+    let lines = sheet.lines().filter(|line| line.contains(option));
+    lines
+        .filter_map(|line| line.split_once("cloud-backup "))
+        .map(|(_, line)| line.split(' ').collect())
+        .collect()
+}
+
+#[test]
+fn a_set_of_directories_that_is_older_than_others_is_not_put_over_them() {
+    let (installation, second) = with_two_directories();
+    let write = |folder: &std::path::Path, content: &str| {
+        let file = folder.join("f");
+        std::fs::write(&file, content).expect("a file");
+        std::os::unix::fs::chown(&file, Some(1000), Some(1000)).expect("chown, as root");
+    };
+    let write_both = |content: &str| {
+        write(installation.source(), content);
+        write(second.path(), content);
+    };
+    write_both("OLD");
+    installation
+        .run(["backup", "/backup/dir1", "/backup/dir2"])
+        .ok();
+    write_both("NEW-longer");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    // The only set with both is the older one.
+    let refused = installation
+        .run([
+            "restore",
+            "--in-place",
+            "--overwrite=if-changed",
+            "/backup/dir1",
+            "/backup/dir2",
+        ])
+        .code(1)
+        .says("have /backup/dir1: nothing was restored\n  -> For the newest of each")
+        .says("  NEWER: ");
+    let lines: Vec<_> = lines_with(&refused.stderr, "--in-place");
+    let wanted = |path| vec!["restore", "--in-place", "--overwrite", "if-changed", path];
+    assert_eq!(lines[..2], [wanted("/backup/dir2"), wanted("/backup/dir1")]);
+    for line in &lines[..2] {
+        installation.run(line.iter().copied()).ok();
+    }
+    let content =
+        |folder: &std::path::Path| std::fs::read_to_string(folder.join("f")).expect("a file");
+    assert_eq!(
+        (content(installation.source()), content(second.path())),
+        ("NEW-longer".to_owned(), "OLD".to_owned())
+    );
+
+    let sheet = installation
+        .run(["recovery-kit", "--with-secrets"])
+        .ok()
+        .stdout;
+    let in_place = lines_with(&sheet, "--in-place");
+    assert_eq!(in_place.len(), 2, "{sheet}");
+    std::fs::remove_file(second.path().join("f")).expect("a file");
+    for line in in_place {
+        installation.run(line).ok();
+    }
+    assert_eq!(
+        (content(installation.source()), content(second.path())),
+        ("NEW-longer".to_owned(), "OLD".to_owned())
+    );
+    let server = installation.server();
+    let as_root = lines_with(&sheet, "--entrypoint /usr/bin/restic");
+    assert_eq!(as_root.len(), 2, "{sheet}");
+    for line in as_root {
+        let options = ["--user=root", "--entrypoint=/usr/bin/restic"];
+        let mut command = installation.command(options, line);
+        let output = command.output().expect("docker can be started");
+        Ended::of(format!("{command:?}"), &output).ok();
+    }
+    drop(server);
+    let plain = format!(
+        "set -e; cd /home/user; PATH=/usr/bin:/bin\n{}cat restored/backup/dir1/f restored/backup/dir2/f",
+        last_block(&sheet)
+    );
+    let restored = installation.run_program("sh", ["-c", &plain]).ok();
+    assert!(
+        restored.stdout.ends_with("NEW-longerOLD"),
+        "{}",
+        restored.stdout
+    );
+    assert_eq!(
+        (content(installation.source()), content(second.path())),
+        ("NEW-longer".to_owned(), "OLD".to_owned())
+    );
+
+    // Once a newer set has all of an older one this is nowhere on the sheet.
+    write(second.path(), "NEW-longer");
+    installation.run(["backup", "/backup/dir2"]).ok();
+    let sheet = installation.run(["recovery-kit"]).ok().stdout;
+    let lines = lines_with(&sheet, "--in-place");
+    let paths: Vec<_> = lines.iter().filter_map(|line| line.last()).collect();
+    assert_eq!(paths, [&"/backup/dir1", &"/backup/dir2"], "{sheet}");
+}
+
+/// A second container on what is stored, with nothing but the sheet's `.env`.
+fn on_a_new_machine(lost: &Installation, sheet: &str, script: &str) -> Ended {
+    let new = Installation::new();
+    let mut options = vec![
+        "run".to_owned(),
+        "--rm".to_owned(),
+        "--hostname=new-VM".to_owned(),
+        format!("--volume={}:/home/user", new.volume()),
+        format!("--volume={}:/srv", lost.volume()),
+    ];
+    for line in env_file(sheet).lines() {
+        let (name, value) = line.split_once('=').expect("a variable");
+        options.push(format!("--env={name}={}", value.trim_matches('\'')));
+    }
+    options.extend(["--entrypoint=sh".to_owned(), crate::harness::image()]);
+    options.extend(["-c".to_owned(), script.to_owned()]);
+    docker(options.iter().map(String::as_str))
+}
+
+#[test]
+fn a_remote_that_stands_on_others_comes_over_with_the_second_destination_and_its_password() {
+    let lost = Installation::new()
+        .env("BACKUP_REMOTE", "secret:VM1")
+        .env("RCLONE_CONFIG_SECRET_TYPE", "crypt")
+        .env("RCLONE_CONFIG_SECRET_REMOTE", "nas:/srv/under")
+        .env("RCLONE_CONFIG_NAS_TYPE", "local")
+        .env("COPY_REMOTE", "kept:VM1")
+        .env("COPY_PASSWORD", "the-second-password")
+        .env("STS_DURATION", "900s");
+    let obscured = lost
+        .run(["rclone", "obscure", "hidden"])
+        .ok()
+        .stdout
+        .trim()
+        .to_owned();
+    let lost = lost.env("RCLONE_CONFIG_SECRET_PASSWORD", &obscured);
+    let stored = format!("--volume={}:/srv", lost.volume());
+    let lost = lost.with([stored.as_str()]);
+    let conf = "mkdir -p /home/user/.config/rclone; cd /home/user/.config/rclone; \
+                printf '[kept]\ntype = alias\nremote = under:/srv/copies\n[under]\ntype = local\n[other]\ntype = local\n' >rclone.conf";
+    lost.run_program("sh", ["-c", conf]).ok();
+    lost.write("file", "content");
+    lost.run(["backup", "/backup/dir1"]).ok();
+    lost.run(["copy"]).ok();
+
+    let bare = lost.run(["recovery-kit"]).ok();
+    for secret in [obscured.as_str(), "the-second-password", RESTIC_PASSWORD] {
+        assert!(!bare.all().contains(secret), "{}", bare.all());
+    }
+    let blank = "_".repeat(30);
+    let bare = bare
+        .says(&format!(
+            "    COPY_REMOTE=kept:VM1/\n    COPY_PASSWORD={blank}\n"
+        ))
+        .says("    RCLONE_CONFIG_SECRET_TYPE=crypt\n")
+        .says("    RCLONE_CONFIG_NAS_TYPE=local\n")
+        .says("    STS_DURATION=900s\n")
+        .says("go the sections `[kept]`, `[under]`, which are not on this sheet")
+        .says("`docker compose run --rm cloud-backup rclone config show under`")
+        .says("`-e DESTINATION=copy`");
+    assert!(!bare.stdout.contains("OIDC_PASSWORD"), "{}", bare.stdout);
+    assert!(!bare.stdout.contains("[other]"), "{}", bare.stdout);
+
+    let sheet = lost.run(["recovery-kit", "--with-secrets"]).ok().stdout;
+    let script = format!(
+        "set -e; cloud-backup restore --host my-VM --target /home/user/first; {conf}; cd /\n\
+         DESTINATION=copy cloud-backup restore --host my-VM --target /home/user/second\n\
+         cat /home/user/*/backup/dir1/file"
+    );
+    let restored = on_a_new_machine(&lost, &sheet, &script).ok();
+    assert!(
+        restored.stdout.ends_with("contentcontent"),
+        "{}",
+        restored.stdout
+    );
+}
+
+#[test]
+fn words_of_the_sheet_that_are_as_a_password_stay_as_they_are() {
+    let installation = Installation::new().env("RESTIC_PASSWORD", "backup");
+    installation.write("file", "content");
+    installation.run(["backup", "/backup/dir1"]).ok();
+    let sheet = installation
+        .run(["recovery-kit"])
+        .ok()
+        .says("    docker compose run --rm cloud-backup restore --host my-VM\n")
+        .says("    RESTIC_PASSWORD=____");
+    assert!(!sheet.all().contains("[redacted]"), "{}", sheet.all());
+}
+
+#[test]
+fn of_a_backup_of_the_folder_above_the_mounts_these_come_back_in_place() {
+    let (installation, second) = with_two_directories();
+    std::fs::write(second.path().join("f"), "second").expect("a file");
+    installation.run(["backup", "/backup"]).ok();
+    std::fs::remove_file(second.path().join("f")).expect("a file");
+    let refused = installation
+        .run(["restore", "--in-place", "--overwrite=never"])
+        .code(73)
+        .says("/backup is a place in the container");
+    let sheet = installation.run(["recovery-kit"]).ok().stdout;
+    let lines = [
+        lines_with(&refused.stderr, "--in-place"),
+        lines_with(&sheet, "--in-place"),
+    ];
+    let lines = lines.concat();
+    assert_eq!(lines.len(), 2, "{}{sheet}", refused.stderr);
+    for line in lines {
+        let paths: Vec<_> = line
+            .iter()
+            .filter(|word| word.starts_with("/backup"))
+            .collect();
+        assert_eq!(paths, [&"/backup/dir1", &"/backup/dir2"], "{line:?}");
+        installation.run(line).ok();
+        let back = std::fs::read_to_string(second.path().join("f")).expect("a file");
+        assert_eq!(back, "second");
+        std::fs::remove_file(second.path().join("f")).expect("a file");
+    }
+}

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::Facts;
-use super::sheet::BLANK;
+use super::sheet::{BLANK, to_be_kept};
 use crate::restore::quoted;
 use crate::settings::{Client, Login};
 
@@ -16,23 +16,8 @@ pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
     text.push_str("## Without the image: plain restic and rclone\n\n");
     let remote = facts.settings.remote.as_str();
     match (&facts.settings.login, facts.settings.remote.section()) {
-        (Some(login), Some(section)) => of_the_login(text, login, section),
-        (None, Some(section)) if !facts.remote_variables().is_empty() => {
-            let _ = write!(
-                text,
-                "restic 0.17 or newer, and rclone 1.66 or newer. rclone needs the variables `RCLONE_CONFIG_{}_...` of `.env` \
-                 above in its environment (`export NAME='value'`).\n\n",
-                section.to_uppercase(),
-            );
-        }
-        (None, Some(section)) => {
-            let _ = write!(
-                text,
-                "restic 0.17 or newer, and rclone 1.66 or newer. `~/.config/rclone/rclone.conf` needs the section \
-                 `[{section}]`, which is not on this sheet, for it may hold secrets. While the VM stands, print it by \
-                 `docker compose run --rm cloud-backup rclone config show {section}` and keep it with this sheet.\n\n",
-            );
-        }
+        (Some(login), Some(section)) => of_the_login(text, facts, login, section),
+        (None, Some(_)) => of_remote(text, facts),
         (_, None) => text.push_str(
             "restic 0.17 or newer. The repository is a directory, which must be there: in the volume of the VM it is lost \
              with the VM, unless you have a copy.\n\n",
@@ -46,11 +31,9 @@ pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
     let password = facts.password.map_or(format!("'{BLANK}'"), |password| {
         quoted(password).into_owned()
     });
-    let host = quoted(&facts.host);
     let restores = facts.parts().into_iter().map(|part| {
-        let paths = part.iter().map(|path| format!(" --path {}", quoted(path)));
-        let paths: String = paths.collect();
-        format!("    restic restore latest --host {host}{paths} --target restored\n")
+        let args = part.of_restic(&facts.host, " --target restored");
+        format!("    restic restore{args}\n")
     });
     let restores: String = restores.collect();
     let _ = write!(
@@ -63,7 +46,25 @@ pub(super) fn section(text: &mut String, facts: &Facts<'_>) {
     );
 }
 
-fn of_the_login(text: &mut String, login: &Login, section: &str) {
+/// Storage of rclone's own.
+fn of_remote(text: &mut String, facts: &Facts<'_>) {
+    text.push_str("restic 0.17 or newer, and rclone 1.66 or newer.");
+    if !facts.remote_variables().is_empty() {
+        text.push_str(
+            " rclone needs the variables `RCLONE_CONFIG_...` of `.env` above in its environment (`export NAME='value'`).",
+        );
+    }
+    if !facts.sections.is_empty() {
+        let _ = write!(
+            text,
+            " Into `~/.config/rclone/rclone.conf` {}",
+            to_be_kept(&facts.sections)
+        );
+    }
+    text.push_str("\n\n");
+}
+
+fn of_the_login(text: &mut String, facts: &Facts<'_>, login: &Login, section: &str) {
     let endpoint = login.storage.endpoint.as_str();
     let region = login
         .storage
@@ -81,7 +82,7 @@ fn of_the_login(text: &mut String, login: &Login, section: &str) {
          [{section}]\n    type = s3\n    provider = Ceph\n    env_auth = true\n    endpoint = {endpoint}{region}\n\n",
     );
     let token = match &login.service {
-        Some(client) => token_of_service(text, login, client),
+        Some(client) => token_of_service(text, facts, login, client),
         None => token_of_person(text, login),
     };
     let _ = write!(
@@ -119,7 +120,16 @@ fn token_of_person(text: &mut String, login: &Login) -> String {
 }
 
 /// The same for a client that needs no login; its secret is in no command line.
-fn token_of_service(text: &mut String, login: &Login, client: &Client) -> String {
+fn token_of_service(
+    text: &mut String,
+    facts: &Facts<'_>,
+    login: &Login,
+    client: &Client,
+) -> String {
+    let shown = client
+        .secret
+        .as_ref()
+        .and_then(|secret| facts.shown(secret));
     let issuer = login.issuer.trim_end_matches('/');
     let scope = match login.scope.as_str() {
         "" => String::new(),
@@ -127,14 +137,18 @@ fn token_of_service(text: &mut String, login: &Login, client: &Client) -> String
     };
     let _ = write!(
         text,
-        "`~/sts-credentials` (`chmod 700`), which gets credentials of the service client; write its secret in:\n\n    \
+        "`~/sts-credentials` (`chmod 700`), which gets credentials of the service client, by its secret:\n\n    \
          #!/bin/sh\n    \
-         secret='{BLANK}'\n    \
+         secret={secret}\n    \
          field() {{ tr -d '\\n' | sed \"s/.*\\\"$1\\\" *: *\\\"//; s/\\\".*//\"; }}\n    \
          endpoint=$(curl -fsS {document} | field token_endpoint)\n    \
          token() {{ printf 'user = \"%s:%s\"\\n' {id} \"$secret\" | curl -fsS -K - \"$endpoint\" \\\n      \
          -d grant_type=client_credentials --data-urlencode {audience}{scope} | field access_token; }}\n",
         document = quoted(&format!("{issuer}/.well-known/openid-configuration")),
+        secret = shown.map_or_else(
+            || format!("'{BLANK}'"),
+            |secret| quoted(secret).into_owned()
+        ),
         id = quoted(&client.id),
         audience = quoted(&format!("audience={}", login.audience)),
     );

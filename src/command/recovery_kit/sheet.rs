@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Facts, plain};
+use super::{Facts, Part, plain};
 use crate::moment::date_and_time;
 use crate::restore::{AS_ROOT, LINE, quoted};
 use crate::settings::{Client, Login};
@@ -19,12 +19,18 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("OIDC_CLIENT_ID", ""),
 ];
 /// What else decides how the storage is reached.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "OIDC_DEVICE_ENDPOINT",
     "S3_BUCKET",
     "S3_REGION",
+    "STS_DURATION",
     "EXTRA_CA_FILE",
 ];
+
+/// The lines of a host with several sets of directories are those of the day when the sheet was printed.
+const ORDER: &str = "This host has snapshots of several sets of directories. Each line takes what no newer set has, the oldest \
+                     first: keep to the order. Where `restic snapshots` shows that another set is the newest now, restore that \
+                     one last.\n\n";
 
 /// Of the variables that define a remote those that are surely no secrets.
 const NO_SECRETS: [&str; 4] = ["_TYPE", "_PROVIDER", "_REGION", "_ENV_AUTH"];
@@ -67,21 +73,11 @@ fn values(text: &mut String, facts: &Facts<'_>) {
     let mut row = |name: &str, value: &str| {
         let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));
     };
-    match facts.password {
-        // In a table it would have signs that are not its own.
-        Some(password) if password.contains(['|', '`']) => row(
-            "`RESTIC_PASSWORD`: without it nothing can be read",
-            "in `.env` below, as Docker Compose reads it, and as a shell does in the last part",
-        ),
-        Some(password) => row(
-            "`RESTIC_PASSWORD`: without it nothing can be read",
-            &code(password),
-        ),
-        None => row(
-            "`RESTIC_PASSWORD`: without it nothing can be read. Write it in by hand",
-            BLANK,
-        ),
-    }
+    secret(
+        &mut row,
+        "`RESTIC_PASSWORD`: without it nothing can be read",
+        facts.password,
+    );
     row("where the repository is", &code(settings.remote.as_str()));
     if let Some(login) = &settings.login {
         if let Some((bucket, path)) = bucket(settings.remote.as_str()) {
@@ -91,7 +87,11 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         if let Some(client) = &login.service {
             row("`OIDC_FLOW`: nobody logs in", &code("client_credentials"));
             row("`OIDC_CLIENT_ID`, the service client", &code(&client.id));
-            row("`OIDC_CLIENT_SECRET`. Write it in by hand", BLANK);
+            secret(
+                &mut row,
+                "`OIDC_CLIENT_SECRET`",
+                client_secret(facts, client),
+            );
         } else {
             let user = login.user.as_deref().map_or(BLANK.to_owned(), code);
             row("`AAI_USER`, who logs in", &user);
@@ -108,7 +108,13 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         }
         if let Some(client) = &login.client {
             row("`OIDC_CLIENT_ID`", &code(&client.id));
-            row("`OIDC_CLIENT_SECRET`. Write it in by hand", BLANK);
+            if client.secret.is_some() {
+                secret(
+                    &mut row,
+                    "`OIDC_CLIENT_SECRET`",
+                    client_secret(facts, client),
+                );
+            }
         }
     }
     match &facts.id {
@@ -134,26 +140,49 @@ fn values(text: &mut String, facts: &Facts<'_>) {
         Err(problem) => row("snapshots", &format!("not known now: {problem}")),
     }
     if let Some(second) = facts.second {
-        row("`COPY_REMOTE`, the second destination", &code(second));
-        row("`COPY_PASSWORD`. Write it in by hand", BLANK);
+        row(
+            "`COPY_REMOTE`, the second destination",
+            &code(second.remote.as_str()),
+        );
+        match facts.copy_password() {
+            Some(password) => secret(
+                &mut row,
+                "`COPY_PASSWORD`, of the second destination",
+                facts.with_secrets.then_some(password),
+            ),
+            None => row("`COPY_PASSWORD`", "not set: `RESTIC_PASSWORD` opens it too"),
+        }
     }
     row(
         "image. Write it in: the line `image:` of compose.yaml",
         BLANK,
     );
-    if settings
-        .login
-        .as_ref()
-        .is_some_and(|login| login.service.is_some())
+    text.push('\n');
+    if facts
+        .any_login()
+        .is_some_and(|login| login.service.is_none())
     {
-        text.push('\n');
-        return;
+        text.push_str(
+            "`OIDC_PASSWORD` is not here on purpose: it protects the login in the volume of the lost VM, and is of no use \
+             anywhere else. On a new machine choose a new one.\n\n",
+        );
     }
-    let _ = write!(
-        text,
-        "\n`OIDC_PASSWORD` is not here on purpose: it protects the login in the volume of the lost VM, and is of no use \
-         anywhere else. On a new machine choose a new one.\n\n",
-    );
+}
+
+/// A row of a secret, or a place to write it in.
+fn secret(row: &mut impl FnMut(&str, &str), name: &str, value: Option<&str>) {
+    match value {
+        // In a table it would have signs that are not its own.
+        Some(value) if value.contains(['|', '`']) => {
+            row(name, "in `.env` below, as Docker Compose reads it");
+        }
+        Some(value) => row(name, &code(value)),
+        None => row(&format!("{name}. Write it in by hand"), BLANK),
+    }
+}
+
+fn client_secret<'s>(facts: &Facts<'_>, client: &'s Client) -> Option<&'s str> {
+    facts.shown(client.secret.as_ref()?)
 }
 
 fn with_the_image(text: &mut String, facts: &Facts<'_>) {
@@ -163,48 +192,53 @@ fn with_the_image(text: &mut String, facts: &Facts<'_>) {
          (`chmod 600 .env`):\n\n",
     );
     env_file(text, facts);
-    let remote = &facts.settings.remote;
-    if let (None, Some(section)) = (&facts.settings.login, remote.section())
-        && !facts.settings.environment.defines_section(section)
-    {
+    if !facts.sections.is_empty() {
         let _ = write!(
             text,
-            "\nThe section `[{section}]` goes into `/home/user/.config/rclone/rclone.conf` in the new volume.\n"
+            "\nInto `/home/user/.config/rclone/rclone.conf` in the new volume {}\n",
+            to_be_kept(&facts.sections)
         );
     }
     text.push_str("\nThen:\n\n");
     if facts.settings.login.is_some() {
         let _ = writeln!(text, "    {LINE} config");
     }
-    let host = quoted(&facts.host);
-    let lines = |line: &str, before_each: &str| {
-        let of_part = |part: &&[String]| {
-            let words = part
-                .iter()
-                .map(|path| format!(" {before_each}{}", quoted(path)));
-            format!("    {line}{}\n", words.collect::<String>())
+    let parts = facts.parts();
+    let ours = |parts: &[Part], options: &str| {
+        let line = |part: &Part| {
+            format!(
+                "    {LINE} restore{}\n",
+                part.of_restore(&facts.host, options)
+            )
         };
-        facts.parts().iter().map(of_part).collect::<String>()
+        parts.iter().map(line).collect::<String>()
     };
+    let as_root = parts.iter().map(|part| {
+        let args = part.of_restic(&facts.host, " --target / --overwrite if-changed");
+        format!("    {AS_ROOT} restore{args}\n")
+    });
     let _ = write!(
         text,
         "    {LINE} restic snapshots\n{look}{restore}\n\
+         {order}\
          That is a new folder in the volume, and the screen says how to copy it to the machine. Back to the original paths, \
          which must be in `compose.yaml` and belong to uid 1000:\n\n\
          {in_place}\n\
          The same as root, whoever owns them, with owners and modes:\n\n    \
          docker compose up -d cloud-backup\n{as_root}\n\
+         {second}\
          Only when all is back: `docker compose up -d`, which also begins to back up what is there.\n\n",
-        look = lines(&format!("{LINE} restore --host {host} --dry-run"), ""),
-        restore = lines(&format!("{LINE} restore --host {host}"), ""),
-        in_place = lines(
-            &format!("{LINE} restore --host {host} --in-place --overwrite if-changed"),
+        second = if facts.second.is_some() {
+            "Where that storage is gone, too: with `-e DESTINATION=copy` after `run --rm` each of our lines is one from the \
+             second destination.\n\n"
+        } else {
             ""
-        ),
-        as_root = lines(
-            &format!("{AS_ROOT} restore latest --host {host} --target / --overwrite if-changed"),
-            "--path "
-        ),
+        },
+        look = ours(&parts, " --dry-run"),
+        restore = ours(&parts, ""),
+        order = if facts.has_several_sets() { ORDER } else { "" },
+        in_place = ours(&facts.in_place(), " --in-place --overwrite if-changed"),
+        as_root = as_root.collect::<String>(),
     );
 }
 
@@ -212,6 +246,13 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
     let settings = facts.settings;
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "    {name}={value}");
+    };
+    let others = |line: &mut dyn FnMut(&str, &str)| {
+        for name in OTHERS {
+            if let Some(value) = settings.environment.get(name) {
+                line(name, &env_value(value));
+            }
+        }
     };
     line(
         "RESTIC_PASSWORD",
@@ -226,11 +267,14 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
         line("RESTIC_HOST", &env_value(host));
     }
     if let Some(second) = facts.second {
-        line("COPY_REMOTE", &env_value(second));
-        line("COPY_PASSWORD", BLANK);
+        line("COPY_REMOTE", &env_value(second.remote.as_str()));
+    }
+    if let Some(password) = facts.copy_password() {
+        let shown = facts.with_secrets.then(|| env_value(password));
+        line("COPY_PASSWORD", shown.as_deref().unwrap_or(BLANK));
     }
     for (name, value) in facts.remote_variables() {
-        let is_shown = facts.password.is_some() || NO_SECRETS.iter().any(|end| name.ends_with(end));
+        let is_shown = facts.with_secrets || NO_SECRETS.iter().any(|end| name.ends_with(end));
         line(
             name,
             &if is_shown {
@@ -240,7 +284,8 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
             },
         );
     }
-    let Some(login) = &settings.login else {
+    let Some(login) = facts.any_login() else {
+        others(&mut line);
         return;
     };
     if login.service.is_some() {
@@ -258,13 +303,10 @@ fn env_file(text: &mut String, facts: &Facts<'_>) {
             line(name, &env_value(&value));
         }
     }
-    for name in OTHERS {
-        if let Some(value) = settings.environment.get(name) {
-            line(name, &env_value(value));
-        }
-    }
-    if client(login).is_some_and(|client| client.secret.is_some()) {
-        line("OIDC_CLIENT_SECRET", BLANK);
+    others(&mut line);
+    if let Some(secret) = client(login).and_then(|client| client.secret.as_ref()) {
+        let shown = facts.shown(secret).map(env_value);
+        line("OIDC_CLIENT_SECRET", shown.as_deref().unwrap_or(BLANK));
     }
 }
 
@@ -283,6 +325,26 @@ fn values_of(login: &Login) -> [(&'static str, String); 6] {
 /// The client that was registered by hand.
 fn client(login: &Login) -> Option<&Client> {
     login.client.as_ref().or(login.service.as_ref())
+}
+
+/// What is said of sections that the sheet does not have.
+pub(super) fn to_be_kept(sections: &[String]) -> String {
+    let is_one = sections.len() == 1;
+    let names: Vec<String> = sections.iter().map(|name| format!("`[{name}]`")).collect();
+    let lines = sections
+        .iter()
+        .map(|name| format!("`{LINE} rclone config show {}`", quoted(name)));
+    format!(
+        "{goes} the section{s} {names}, which {are} not on this sheet, for {they} may hold secrets. While the VM stands, print \
+         {them} by {lines} and keep {them} with this sheet.",
+        goes = if is_one { "goes" } else { "go" },
+        s = if is_one { "" } else { "s" },
+        names = names.join(", "),
+        are = if is_one { "is" } else { "are" },
+        they = if is_one { "it" } else { "they" },
+        them = if is_one { "it" } else { "them" },
+        lines = lines.collect::<Vec<_>>().join(", "),
+    )
 }
 
 /// The bucket and the path in it, of `infncloud:/BUCKET/PATH/`.

@@ -8,6 +8,7 @@ use crate::repository::{Group, Snapshot, grouped};
 use crate::restore::{Host, Refusal};
 
 use super::Place;
+use super::parts::{Part, parts};
 
 /// The snapshot that is taken, and what else there is.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Choice<'a> {
     pub snapshot: &'a Snapshot,
     /// The newest snapshots of other directories of the same host.
     pub others: Vec<Group>,
+    /// Of these the newer ones that have something of what is asked for.
+    pub newer_elsewhere: Vec<Group>,
     /// Other hosts in the repository.
     pub hosts: Vec<String>,
     /// Newer snapshots of the same directories.
@@ -51,12 +54,21 @@ pub(super) fn choose<'a>(
         .partition(|group| group.host == snapshot.hostname);
     let mut hosts: Vec<String> = elsewhere.into_iter().map(|group| group.host).collect();
     hosts.dedup();
+    let wanted = match asked(wish) {
+        [] => &snapshot.paths,
+        asked => asked,
+    };
+    let is_newer = |group: &Group| {
+        group.newest > snapshot.time && wanted.iter().any(|path| has(&group.paths, path))
+    };
+    let others = of_host.into_iter();
+    let (newer_elsewhere, others) = others
+        .filter(|group| group.paths != snapshot.paths)
+        .partition(is_newer);
     Ok(Choice {
         snapshot,
-        others: of_host
-            .into_iter()
-            .filter(|group| group.paths != snapshot.paths)
-            .collect(),
+        others,
+        newer_elsewhere,
         hosts,
         newer: all
             .iter()
@@ -115,11 +127,110 @@ fn newest<'a>(
     })
 }
 
-/// Whether a snapshot may have this path: it is below, or above, what was backed up.
+/// What the snapshot was made of, as far as the path is in it.
+pub(super) fn above(snapshot: &Snapshot, path: &str) -> Vec<String> {
+    let backed_up = snapshot.paths.iter();
+    backed_up
+        .filter(|of| Path::new(path).starts_with(of))
+        .cloned()
+        .collect()
+}
+
+/// Older snapshots of the same host that may have all of the paths, the newest first.
+pub(super) fn older<'a>(
+    all: &'a [Snapshot],
+    than: &Snapshot,
+    paths: &[String],
+) -> Vec<&'a Snapshot> {
+    let is_one = |one: &&Snapshot| {
+        one.hostname == than.hostname
+            && one.time < than.time
+            && paths.iter().all(|path| covers(one, path))
+    };
+    let mut older: Vec<&Snapshot> = all.iter().filter(is_one).collect();
+    older.sort_by_key(|one| std::cmp::Reverse(one.time));
+    older
+}
+
+/// Whether a snapshot may have this path.
 fn covers(snapshot: &Snapshot, path: &str) -> bool {
+    has(&snapshot.paths, path)
+}
+
+/// Whether a path is below, or above, what was backed up.
+fn has(backed_up: &[String], path: &str) -> bool {
     let path = Path::new(path);
-    let backed_up = |of: &String| path.starts_with(of) || Path::new(of).starts_with(path);
-    snapshot.paths.iter().any(backed_up)
+    let overlaps = |of: &String| path.starts_with(of) || Path::new(of).starts_with(path);
+    backed_up.iter().any(overlaps)
+}
+
+/// What of the paths that were asked for is in what was backed up.
+fn common(backed_up: &[String], asked: &[String]) -> Vec<String> {
+    let pairs = backed_up
+        .iter()
+        .flat_map(|of| asked.iter().map(move |path| (of, path)));
+    let of_pair = |(of, path): (&String, &String)| {
+        if Path::new(path).starts_with(of) {
+            return Some(path.clone());
+        }
+        Path::new(of).starts_with(path).then(|| of.clone())
+    };
+    pairs.filter_map(of_pair).collect()
+}
+
+impl Choice<'_> {
+    /// That no old state is put over a newer one by a line that asks for the latest. What was named by its ID is wanted.
+    pub(super) fn require_newest(&self, wish: &Restore) -> Result<(), Refusal> {
+        if !wish.in_place || wish.snapshot != "latest" || self.newer_elsewhere.is_empty() {
+            return Ok(());
+        }
+        let is_older = |path: &&String| {
+            self.newer_elsewhere
+                .iter()
+                .any(|group| has(&group.paths, path))
+        };
+        let this = Restore {
+            snapshot: self.snapshot.short_id.clone(),
+            host: None,
+            ..wish.clone()
+        };
+        Err(Refusal::NotNewest {
+            snapshot: self.snapshot.short_id.clone(),
+            paths: asked(wish).iter().filter(is_older).cloned().collect(),
+            lines: self.newest_lines(wish),
+            line: this.line(),
+        })
+    }
+
+    /// The lines by which the newest of all that was asked for comes.
+    fn newest_lines(&self, wish: &Restore) -> Vec<String> {
+        let this = Group {
+            host: self.snapshot.hostname.clone(),
+            paths: asked(wish).to_vec(),
+            count: 1,
+            newest: self.snapshot.time,
+            newest_id: self.snapshot.short_id.clone(),
+            newest_bytes: None,
+        };
+        let newer = self.newer_elsewhere.iter().map(|group| Group {
+            paths: common(&group.paths, asked(wish)),
+            ..group.clone()
+        });
+        let sets: Vec<Group> = std::iter::once(this).chain(newer).collect();
+        let line = |part: Part| {
+            let wish = wish.clone();
+            Restore {
+                paths: part.paths,
+                snapshot: part.snapshot.unwrap_or(wish.snapshot),
+                ..wish
+            }
+            .line()
+        };
+        parts(&sets, &self.snapshot.hostname)
+            .into_iter()
+            .map(line)
+            .collect()
+    }
 }
 
 /// The same of a backup that was given relative paths: it has `/dir1/file`, and `/backup/dir1` for its name.

@@ -36,6 +36,14 @@ pub(super) fn choice(choice: &Choice<'_>, place: &Place<'_>) {
         1 => say("  There is 1 newer one of it."),
         newer => say(format_args!("  There are {newer} newer ones of it.")),
     }
+    for newer in &choice.newer_elsewhere {
+        say(format_args!(
+            "  NEWER: {} from {} has {}: name that alone to have its newest state",
+            newer.newest_id,
+            seen_from(place.now, newer.newest, &place.zone),
+            shown(&newer.paths.join(" "))
+        ));
+    }
     for other in &choice.others {
         say(format_args!(
             "  Other directories of {} have snapshots of their own: {} (the newest is {} from {})",

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use nix::sys::statvfs::statvfs;
 
 use crate::cli::Restore;
-use crate::in_container::{device, is_in_container, nearest};
-use crate::repository::{Overwrite, Snapshot};
+use crate::in_container::{device, is_in_container, mounted_of, nearest};
+use crate::repository::Snapshot;
 use crate::restore::Refusal;
 
 use super::choice;
@@ -79,8 +79,8 @@ impl Target {
     }
 
     /// That nothing is written over unasked, and nothing is put where it is lost with the container.
-    pub(super) fn require_safe(&self, overwrite: Option<Overwrite>) -> Result<(), Refusal> {
-        if overwrite.is_none() && !self.is_empty()? {
+    pub(super) fn require_safe(&self, wish: &Restore, home: &Path) -> Result<(), Refusal> {
+        if wish.overwrite.is_none() && !self.is_empty()? {
             return Err(Refusal::NotEmpty {
                 target: self.root.clone(),
             });
@@ -89,9 +89,27 @@ impl Target {
             Some(place) => Err(Refusal::InContainer {
                 place: place.clone(),
                 in_place: self.in_place,
+                line: self.mounted_alone(wish, home),
             }),
             None => Ok(()),
         }
+    }
+
+    /// The line for what is mounted at the original paths or below them.
+    fn mounted_alone(&self, wish: &Restore, home: &Path) -> Option<String> {
+        let originals = self.places.iter();
+        let originals: Vec<String> = originals
+            .map(|place| place.to_string_lossy().into_owned())
+            .collect();
+        let paths =
+            mounted_of(&originals, home).filter(|paths| self.in_place && !paths.is_empty())?;
+        Some(
+            Restore {
+                paths,
+                ..wish.clone()
+            }
+            .line(),
+        )
     }
 
     /// Where a path of the snapshot comes.

@@ -72,7 +72,7 @@ fn a_bad_moment_after_the_approval_costs_no_login() {
     alice
         .log_in()
         .ok()
-        .says("does not work: status 503")
+        .says(" does not work: ")
         .says(": trying again ...\n")
         .says("The login is saved.");
     assert_eq!(realm.control("{}")["script"]["next"], json!([]));

@@ -178,7 +178,9 @@ fn a_backup_of_a_relative_path_comes_back_by_the_paths_that_it_has() {
         .says(&format!(
             "snapshot {id} does not have /backup/dir1, of which it was made"
         ))
-        .says("Leave out --in-place");
+        .says(&format!(
+            "To a new folder, to copy from there: docker compose run --rm cloud-backup restore --snapshot {id}\n"
+        ));
 }
 
 #[test]

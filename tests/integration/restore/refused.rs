@@ -1,6 +1,6 @@
 //! A restore that does not begin, or does not get to its end.
 
-use super::{backed_up, filled, run_with, shell};
+use super::{backed_up, filled, ids, run_with, shell};
 use crate::harness::{Container, Installation, ended};
 
 #[test]
@@ -222,4 +222,71 @@ fn a_live_exclusive_lock_is_waited_for_and_a_stale_one_is_removed() {
         .says("A stale lock of PID ")
         .says("Restored 9 files");
     assert!(!is_locked(&server));
+}
+
+#[test]
+fn a_snapshot_of_a_relative_path_says_so_and_which_older_one_has_the_whole_one() {
+    let installation = backed_up();
+    let old = ids(&installation).remove(0);
+    run_with(&installation, ["--workdir=/backup/dir1"], ["backup", "."]).ok();
+    let id = ids(&installation).remove(1);
+    let refused = installation
+        .run(["restore", "/backup/dir1/file"])
+        .code(73)
+        .says(&format!(
+            "snapshot {id} does not have /backup/dir1, of which it was made"
+        ))
+        .says("Its backup was given a path that is not whole")
+        .says(&format!("restore --snapshot {old} /backup/dir1/file\n"));
+    let line = |begin: &str| {
+        let line = refused
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once(begin));
+        let (_, line) = line.expect("a line");
+        line.trim_start_matches(" docker compose run --rm cloud-backup ")
+            .to_owned()
+    };
+    for begin in ["to copy from there:", "An older snapshot has it:"] {
+        installation.run(line(begin).split(' ')).ok();
+    }
+    shell(
+        &installation,
+        "cat /home/user/restored/*/file /home/user/restored/*/backup/dir1/file",
+    )
+    .ok()
+    .says("contentcontent");
+    // What neither has is simply not there.
+    installation
+        .run(["restore", "--snapshot", &old, "/backup/dir1/nope"])
+        .code(1)
+        .says("does not have /backup/dir1/nope");
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_file_has_to_be_moved_away() {
+    let installation = backed_up();
+    shell(
+        &installation,
+        "mkdir -p /home/user/t/backup/dir1/file/kept && touch /home/user/t/backup/dir1/file/kept/x",
+    )
+    .ok();
+    let refused = installation
+        .run(["restore", "--target=/home/user/t", "--overwrite=always"])
+        .code(1)
+        .says("directory not empty")
+        .says("move it away, then type: docker compose run --rm cloud-backup restore ");
+    let (_, line) = refused
+        .stderr
+        .split_once("then type: docker compose run --rm cloud-backup ")
+        .expect("a line");
+    shell(
+        &installation,
+        "mv /home/user/t/backup/dir1/file /home/user/moved",
+    )
+    .ok();
+    installation.run(line.trim().split(' ')).ok();
+    shell(&installation, "cat /home/user/t/backup/dir1/file")
+        .ok()
+        .says("content");
 }

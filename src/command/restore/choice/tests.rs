@@ -103,3 +103,62 @@ fn an_id_is_of_one_snapshot() {
         assert_eq!(error.to_string(), text);
     }
 }
+
+/// The only one with both is older than those of each.
+const WITH_AN_OLD_SET: &str = r#"[
+    {"time":"2026-11-25T02:00:00Z","paths":["/backup/dir1","/backup/dir2"],"hostname":"vm","id":"0000aaaa","short_id":"0000aaaa"},
+    {"time":"2026-11-26T02:00:00Z","paths":["/backup/dir1"],"hostname":"vm","id":"1111aaaa","short_id":"1111aaaa"},
+    {"time":"2026-11-27T02:00:00Z","paths":["/backup/dir2/sub"],"hostname":"vm","id":"2222aaaa","short_id":"2222aaaa"}
+]"#;
+
+#[test]
+fn in_place_no_older_state_comes_over_a_newer_one_unless_it_was_named() {
+    let both: &[&str] = &["/backup/dir1", "/backup/dir2"];
+    let settings = settings();
+    let place = Place {
+        settings: &settings,
+        zone: TimeZone::UTC,
+        now: "2026-11-28T02:00:00Z".parse().unwrap(),
+        host: "vm".to_owned(),
+    };
+    let all: Vec<Snapshot> = serde_json::from_str(WITH_AN_OLD_SET).unwrap();
+    let in_place = |snapshot: &str, paths: &[&str]| Restore {
+        in_place: true,
+        overwrite: Some(crate::repository::Overwrite::IfChanged),
+        ..wish(snapshot, None, paths)
+    };
+    let old = choose(&all, &in_place("latest", both), &place).unwrap();
+    assert_eq!(old.snapshot.id, "0000aaaa");
+    let newer: Vec<_> = old
+        .newer_elsewhere
+        .iter()
+        .map(|group| group.newest_id.as_str())
+        .collect();
+    assert_eq!(newer, ["1111aaaa", "2222aaaa"]);
+    let error = old.require_newest(&in_place("latest", both)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "newer snapshots than 0000aaaa have /backup/dir1 /backup/dir2: nothing was restored"
+    );
+    assert_eq!(
+        error.remedy(),
+        "For the newest of each, one after the other:\n     \
+         docker compose run --rm cloud-backup restore --snapshot 0000aaaa --in-place --overwrite if-changed /backup/dir2\n     \
+         docker compose run --rm cloud-backup restore --in-place --overwrite if-changed /backup/dir1\n     \
+         docker compose run --rm cloud-backup restore --in-place --overwrite if-changed /backup/dir2/sub\n     \
+         This older state all the same: docker compose run --rm cloud-backup restore --snapshot 0000aaaa --in-place \
+         --overwrite if-changed /backup/dir1 /backup/dir2"
+    );
+    // To a new folder, by its ID, and of each path alone.
+    for fine in [
+        wish("latest", None, both),
+        in_place("0000", both),
+        in_place("latest", &[]),
+    ] {
+        let choice = choose(&all, &fine, &place).unwrap();
+        choice.require_newest(&fine).unwrap();
+    }
+    let alone = choose(&all, &wish("latest", None, &["/backup/dir1"]), &place).unwrap();
+    assert_eq!(alone.snapshot.id, "1111aaaa");
+    assert!(alone.newer_elsewhere.is_empty());
+}
