@@ -79,6 +79,17 @@ pub struct Plan {
     pub keep_logs_days: Option<u32>,
     /// Why the other jobs cannot run here.
     pub refusals: Vec<Refusal>,
+    /// The first backup that is for another container, where none is for this one.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// A job that runs in another container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The job's name.
+    pub job: String,
+    /// The container's.
+    pub container: String,
 }
 
 /// A job that runs in this container.
@@ -134,6 +145,7 @@ impl Plan {
             source,
         })?;
         let (plan, wrong) = schedule::file::read(&bytes);
+        let elsewhere = backup_elsewhere(&plan.jobs, &settings.container);
         let mut refusals = Vec::new();
         let mut jobs: Vec<Job> = plan
             .jobs
@@ -152,9 +164,32 @@ impl Plan {
             save_folder: plan.save_folder,
             keep_logs_days: plan.keep_logs_days,
             refusals,
+            elsewhere,
         };
         Ok((plan, wrong))
     }
+}
+
+/// The first backup that is for another container than ours, where none is for ours.
+fn backup_elsewhere(jobs: &[schedule::Job], ours: &str) -> Option<Elsewhere> {
+    let is_backup = |job: &&schedule::Job| {
+        reporting(&job.command)
+            .0
+            .is_some_and(|known| known.command == "backup")
+    };
+    let mut first = None;
+    for job in jobs.iter().filter(is_backup) {
+        match &job.kind {
+            Kind::Exec { container, .. } if container != ours => {
+                first.get_or_insert_with(|| Elsewhere {
+                    job: job.name.clone(),
+                    container: schedule::shown(container),
+                });
+            }
+            _ => return None,
+        }
+    }
+    first
 }
 
 /// The history knows a run by its command and arguments, not by the job's name.

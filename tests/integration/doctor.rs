@@ -196,6 +196,10 @@ fn settings_names_schedule_and_mounts() {
         file,
         &job("nightly", "backup /backup/dir1", "schedule = @daily"),
     );
+    doctor(&idle, ["CONTAINER_NAME=my-backup"])
+        .found(["schedule-elsewhere", "source-empty"])
+        .says("which is my-backup: the job nightly is for cloud-backup")
+        .says("Write container = my-backup in the schedule file.");
     for name in ["inner/secret", "other"] {
         let secret = installation.write(name, "for root only");
         let refused = std::os::unix::fs::PermissionsExt::from_mode(0o000);

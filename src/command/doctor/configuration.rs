@@ -99,6 +99,12 @@ pub(super) fn schedule(settings: &Settings, volume: Option<&Volume>) -> (Look, O
                 let names = job.job.environment.iter().map(|(name, _)| name.as_str());
                 misnamed(names, Some(&job.job.name)).collect::<Vec<_>>()
             });
+            let elsewhere = plan.elsewhere.iter().map(|job| Finding::ScheduleElsewhere {
+                job: job.job.clone(),
+                container: job.container.clone(),
+                ours: settings.container.clone(),
+            });
+            let findings = findings.chain(elsewhere);
             let jobs = match plan.jobs.len() {
                 1 => "1 job".to_owned(),
                 several => format!("{several} jobs"),

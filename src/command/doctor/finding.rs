@@ -64,6 +64,16 @@ pub enum Finding {
     /// The schedule file cannot be read, or asks for what cannot be kept.
     #[error("{0}")]
     Schedule(Error),
+    /// No backup of the schedule file is for this container.
+    #[error("no backup is for this container, which is {ours}: the job {job} is for {container}")]
+    ScheduleElsewhere {
+        /// The first such job.
+        job: String,
+        /// Its container.
+        container: String,
+        /// What ours is called.
+        ours: String,
+    },
     /// A job backs up what is not there.
     #[error("{path} is not there, and the job {job} backs it up")]
     SourceMissing {
@@ -200,6 +210,7 @@ impl Finding {
             Self::Volume(_) => "volume",
             Self::DiskLow { .. } => "disk-low",
             Self::Schedule(_) => "schedule",
+            Self::ScheduleElsewhere { .. } => "schedule-elsewhere",
             Self::SourceMissing { .. } => "source-missing",
             Self::SourceEmpty { .. } => "source-empty",
             Self::SourceUnreadable { .. } => "source-unreadable",
@@ -232,6 +243,7 @@ impl Finding {
             Self::Name { .. }
             | Self::HostName { .. }
             | Self::DiskLow { .. }
+            | Self::ScheduleElsewhere { .. }
             | Self::SourceEmpty { .. }
             | Self::SourceUnreadable { .. }
             | Self::LoginEnds { .. }

@@ -26,6 +26,9 @@ pub(super) fn of(finding: &Finding) -> &'static str {
             "status, the watch over jobs that do not run and the scheduler read the jobs there."
         }
         Finding::SourceMissing { .. } => "The backup lacks it, and ends with 3 or 1.",
+        Finding::ScheduleElsewhere { .. } => {
+            "Where there is no container of that name, nobody runs the job, and nobody is told."
+        }
         Finding::SourceEmpty { .. } => {
             "Docker makes an empty directory for a host path that does not exist: there is nothing to back up."
         }

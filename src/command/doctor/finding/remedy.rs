@@ -55,6 +55,11 @@ impl Finding {
             Self::DiskLow { .. } => {
                 "Make room on the disk that has the volume; what takes it: docker system df -v".into()
             }
+            Self::ScheduleElsewhere { ours, .. } => format!(
+                "Write container = {ours} in the schedule file. If this container has another name (docker compose ps), set \
+                 CONTAINER_NAME to that. Then: {UP}"
+            )
+            .into(),
             Self::SourceMissing { path, .. } => format!(
                 "Correct the job's path, or mount it, under volumes in compose.yaml (- /host/directory:{path}), then: {UP}"
             )

@@ -54,6 +54,11 @@ fn of_this_machine() -> Vec<Finding> {
             file: "/etc/ofelia/config.ini".into(),
             source: refused(),
         }),
+        Finding::ScheduleElsewhere {
+            job: text("backup"),
+            container: text("cloud-backup"),
+            ours: text("my-backup"),
+        },
         Finding::SourceMissing {
             path: text("/backup/dir3"),
             job: text("backup"),
