@@ -8,6 +8,7 @@ fn on_a_host_nobody_is_told_to_type_what_compose_takes() {
     let of_the_image = [
         "host-name",
         "schedule",
+        "schedule-elsewhere",
         "source-missing",
         "source-empty",
         "source-unreadable",
