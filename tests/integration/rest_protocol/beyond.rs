@@ -1,9 +1,11 @@
 //! What the protocol says nothing about, beside what a careful server would do.
 
+use std::time::Duration;
+
 use super::requests::{common, name};
 use super::scene::PLANTED;
 use super::wire::{Port, end};
-use super::{Case, Scene};
+use super::{Case, Place, Scene};
 
 const UNTOUCHED: &str = "an error each; nothing outside is read, written or removed";
 /// More than fits into any buffer on the way.
@@ -100,6 +102,8 @@ fn one_of_two(port: Port) -> String {
     let (slow, fast) = (filled(b'a'), filled(b'b'));
     let mut upload = port.begin("POST", &path, &format!("Content-Length: {LARGE}\r\n"));
     upload.send(&slow[..LARGE / 2]);
+    // Until the server has begun to write it.
+    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(port.post(&path, &fast).status, 200);
     upload.send(&slow[LARGE / 2..]);
     let status = upload.end();
@@ -114,7 +118,8 @@ fn one_of_two(port: Port) -> String {
     }
 }
 
-fn same_name_and_content(port: Port) -> String {
+fn same_name_and_content(scene: &Scene) -> String {
+    let port = scene.port();
     let path = format!("/locks/{}", name(51));
     let content = filled(b'c');
     let statuses: Vec<u16> = std::thread::scope(|scope| {
@@ -126,7 +131,13 @@ fn same_name_and_content(port: Port) -> String {
             .collect()
     });
     let got = port.get(&path).content(&content);
-    if statuses == [200; 8] {
+    let failed = statuses.iter().filter(|status| **status == 500).count();
+    let is_well =
+        got == "200, the content" && statuses.iter().all(|status| matches!(status, 200 | 500));
+    // On a directory it depends on the moment whether one of them fails, seen in three of eight runs.
+    if matches!(scene.place(), Place::Directory) && is_well && failed < 8 {
+        "200, the content; at times 500 for some of them".to_owned()
+    } else if statuses == [200; 8] {
         got
     } else {
         format!("{statuses:?}, then {got}")
@@ -317,7 +328,7 @@ pub const CASES: &[Case] = &[
     Case {
         request: "eight uploads of one name at once, of the same content",
         expected: "200, the content",
-        run: |scene| same_name_and_content(scene.port()),
+        run: same_name_and_content,
     },
     Case {
         request: "two uploads of one name, one during the other, of different content",
