@@ -115,7 +115,7 @@ fn every_job_has_six_fields_and_only_keys_that_ofelia_knows() {
 
 #[test]
 fn the_services_and_the_schedule_as_shipped_name_the_same_container_and_folders() {
-    let project = Project::as_shipped();
+    let project = Project::to_look_at();
     let services = project.compose(["config", "--format", "json"]).ok().stdout;
     let services: serde_json::Value = serde_json::from_str(&services).expect("JSON");
     let (server, ofelia) = (

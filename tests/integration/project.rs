@@ -23,6 +23,11 @@ impl Project {
         Self::new("cub-test-compose".to_owned(), "cloud-backup".to_owned())
     }
 
+    /// The same to be looked at: nothing of it is started, and what others have started under these names stays.
+    pub fn to_look_at() -> Self {
+        Self::new(format!("cub-test-{}", unique()), "cloud-backup".to_owned())
+    }
+
     /// The files with names of its own, beside other projects; containers reach this machine as `host.docker.internal`.
     pub fn beside_others() -> Self {
         let name = format!("cub-test-{}", unique());
