@@ -14,6 +14,7 @@ mod credential_process;
 mod deliver;
 mod device_login;
 mod doctor;
+mod dry_run;
 mod forget;
 mod healthcheck;
 mod job;

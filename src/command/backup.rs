@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::repository::Repository;
 use crate::supervise::Interrupts;
 
+use super::dry_run;
 use super::job::{self, Job, Run};
 use super::quota;
 
@@ -13,7 +14,7 @@ pub(super) mod sources;
 
 pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
     let sources = sources::named(&args);
-    let dry_run = job::is_dry_run(&args);
+    let dry_run = dry_run::is_asked_for(&args);
     let what = sources::describe(&args);
     let job = Job {
         verb: "backup",

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::repository::{Repository, Retention};
 use crate::supervise::Interrupts;
 
+use super::dry_run;
 use super::job::{self, Job, Run};
 
 mod policy;
@@ -16,7 +17,7 @@ pub(super) async fn run(args: Vec<OsString>) -> Result<u8> {
         .map(|arg| arg.to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ");
-    let dry_run = job::is_dry_run(&args);
+    let dry_run = dry_run::is_asked_for(&args);
     let retention = policy::retention(&args);
     let job = Job {
         verb: "forget",

@@ -13,6 +13,7 @@ use crate::settings::{Checks, variables};
 use crate::supervise::Interrupts;
 use crate::volume::Volume;
 
+use super::dry_run;
 use super::job::{self, Job};
 use super::pass_through;
 use super::with_repository::with_repository;
@@ -85,7 +86,7 @@ async fn watched(args: Vec<OsString>) -> Result<u8> {
         verb: job::RESTIC,
         success: format!("Successful {subject}"),
         subject,
-        dry_run: job::is_dry_run(&args),
+        dry_run: dry_run::is_asked_for(&args),
         check: |checks| checks.restic,
         args,
     };

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What OWASP's Password Storage Cheat Sheet asks for with this function: some tenths of a second.
+/// What OWASP's Password Storage Cheat Sheet asks for with this function: some tenths of a second. Not zero, as the compiler sees.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
 
 /// Tells one password from another.
